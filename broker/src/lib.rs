@@ -1,0 +1,1 @@
+//! Makes the NATS part of a plan true.

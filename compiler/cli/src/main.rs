@@ -1,0 +1,2 @@
+//! The vrsky command: check, plan, dev, explain, dlq.
+fn main() {}

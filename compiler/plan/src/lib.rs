@@ -1,0 +1,46 @@
+//! The plan: what the compiler proved, in the words of NATS and the runtime.
+//!
+//! Everything here crosses a wire or a file, so it is `serde` and nothing else: no client, no logic
+//! beyond names and hashes. The same World gives a byte-equal plan: maps are sorted, lists are
+//! sorted where order carries no meaning, and there are no clocks.
+
+pub mod grant;
+pub mod header;
+pub mod names;
+pub mod platform;
+pub mod program;
+pub mod report;
+pub mod tenant;
+
+pub use grant::Import;
+pub use names::{ConsumerName, EdgeName, FlowId, InvalidName, StreamName, Subject, TenantId, TenantName};
+pub use program::Program;
+pub use report::{Lease, Report};
+pub use tenant::Tenant;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the plan's format. A reader refuses a plan of another version.
+pub const VERSION: u32 = 1;
+
+/// What must be true, for all tenants.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Plan {
+    /// [`VERSION`].
+    pub version: u32,
+    /// One entry, and one NATS account, per tenant.
+    pub tenants: BTreeMap<TenantName, Tenant>,
+}
+
+impl Plan {
+    /// A plan without tenants.
+    pub fn empty() -> Self {
+        Self {
+            version: VERSION,
+            tenants: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! A flow's program: all that the runtime needs to execute one flow.
+//!
+//! A program is a set of stages joined by durable edges. The stage `in` reads what the source took
+//! in. An output either delivers at once (`Deliver`), publishes to readers of a topic, or moves the
+//! message onto another edge, whose stage goes on with it. A flow with one connector sink has one
+//! stage; with several, each sink has its own edge, so that a slow one holds up no other.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::{EdgeName, FlowId, Subject, TenantId, TenantName};
+
+/// One flow's program.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Program {
+    /// [`crate::VERSION`].
+    pub version: u32,
+    /// SHA-256 (hex) over the program's JSON with this field empty; see [`Program::sealed`].
+    pub hash: String,
+    /// Whose flow it is.
+    pub tenant: TenantName,
+    /// The tenant's id in NATS.
+    pub tenant_id: TenantId,
+    /// The flow.
+    pub flow: FlowId,
+    /// The generation of the Flow that this program was made from; 0 outside a cluster.
+    pub generation: i64,
+    /// True: nothing is taken in and no edge is read; what is in transit waits.
+    pub suspended: bool,
+    /// Where messages come from.
+    pub source: Source,
+    /// The stages, by the edge that each reads.
+    pub stages: BTreeMap<EdgeName, Stage>,
+    /// How long dead letters are kept, in seconds (`Nats-TTL`).
+    pub dead_letter_seconds: u64,
+    /// The largest payload in bytes.
+    pub max_payload: usize,
+}
+
+/// Where messages come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Source {
+    /// The runtime takes them in with a connector and publishes them to `e.<flow>.in`.
+    #[serde(rename_all = "camelCase")]
+    Connector {
+        /// The builtin's name: `webhook`, `schedule`, `generate`, `file`.
+        builtin: String,
+        /// Its parameters, proved against its schema. Secrets are `{secretRef: {name, key}}`.
+        with: Value,
+        /// How bytes become payloads.
+        decode: Decode,
+    },
+    /// Others publish them to `e.<flow>.in`: flows of this tenant, or an import.
+    #[serde(rename_all = "camelCase")]
+    Topic {
+        /// `<tenant>/<topic>`.
+        topic: String,
+    },
+}
+
+/// How bytes become payloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Decode {
+    /// One JSON document.
+    Json,
+    /// One JSON document a line.
+    Ndjson,
+    /// A header row, then one object of strings a row.
+    Csv,
+}
+
+/// What happens to the messages of one edge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Stage {
+    /// The subject of the edge in the transit stream: `e.<flow>.<edge>`.
+    pub subject: Subject,
+    /// What arrives.
+    pub input: Input,
+    /// Steps, in order.
+    pub steps: Vec<Step>,
+    /// Where messages go, by the sink's name. All whose `when` holds; `otherwise` when none does.
+    pub outputs: BTreeMap<String, Output>,
+    /// Edges of the error branch (`error-<name>`). Empty: straight to the dead letters.
+    pub on_error: Vec<Subject>,
+}
+
+/// What arrives at a stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Input {
+    /// A JSON Schema: the contract, or the type that the compiler inferred. Expressions are compiled
+    /// against it, in the compiler and in the runtime alike.
+    pub schema: Value,
+    /// Whether each message is checked against it on arrival (a contract), or was proved (inferred).
+    pub check: bool,
+    /// The field path in the Flow of what the schema comes from, such as `spec.source.contract`.
+    pub path: String,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// The step's name: as given, else `step-<n>` from 1. A subject token.
+    pub name: String,
+    /// Where it stands in the Flow, such as `spec.steps[0].map`.
+    pub path: String,
+    /// What it does.
+    #[serde(flatten)]
+    pub action: Action,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Action {
+    /// Drops messages for which the expression is false.
+    Filter(Expression),
+    /// Changes the message.
+    Map(Expression),
+}
+
+/// An expression's text and language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Expression {
+    /// The language.
+    pub language: Language,
+    /// The text.
+    pub source: String,
+}
+
+/// An expression's language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Language {
+    /// Vector Remap Language.
+    Vrl,
+}
+
+/// One way out of a stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Output {
+    /// Where it stands in the Flow, such as `spec.sinks.erp`.
+    pub path: String,
+    /// Which messages take it.
+    pub condition: Condition,
+    /// Steps of this branch; empty when the target is an edge (its stage has them).
+    pub steps: Vec<Step>,
+    /// Where it leads.
+    pub target: Target,
+}
+
+/// Which messages take an output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Condition {
+    /// All.
+    Always,
+    /// Those for which the expression is true.
+    When(Expression),
+    /// Those for which no `when` of the stage holds.
+    Otherwise,
+}
+
+/// Where an output leads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Target {
+    /// Another edge of this flow.
+    Edge(Subject),
+    /// The readers of a topic.
+    #[serde(rename_all = "camelCase")]
+    Topic {
+        /// The topic's name.
+        topic: String,
+        /// Its contract, checked on every message before it is published.
+        contract: Value,
+        /// `e.<reader>.in` of this tenant's readers, and `x.<topic>` while it is shared. Sorted.
+        /// Empty: nobody reads; messages are counted and dropped.
+        publish: Vec<Subject>,
+    },
+    /// A connector.
+    #[serde(rename_all = "camelCase")]
+    Deliver {
+        /// The builtin's name: `http`, `file`, `log`.
+        builtin: String,
+        /// Its parameters, proved against its schema. `{secretRef: {name, key}}` and `{expr: VRL}`
+        /// stand where the schema allows them.
+        with: Value,
+        /// How hard it tries.
+        retries: Retries,
+    },
+}
+
+/// Attempts and the pauses between them: `first`, doubled each time up to `max`, with full jitter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Retries {
+    /// Attempts in all, the first included.
+    pub attempts: u32,
+    /// The first pause, in milliseconds.
+    pub first_ms: u64,
+    /// The longest pause, in milliseconds.
+    pub max_ms: u64,
+}
+
+impl Program {
+    /// The program with its hash.
+    pub fn sealed(mut self) -> Self {
+        self.hash.clear();
+        let json = serde_json::to_vec(&self).expect("a program has only string keys");
+        self.hash = data_encoding::HEXLOWER.encode(&Sha256::digest(&json));
+        self
+    }
+}

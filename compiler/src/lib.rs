@@ -1,0 +1,1 @@
+//! World in, plan and diagnostics out: pure and total.

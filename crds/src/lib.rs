@@ -1,0 +1,35 @@
+//! What users write: the kinds of `vrsky.io/v1alpha1`.
+//!
+//! Types only: no client, no logic. Every field here works today; a field that is not here is an
+//! error for the compiler and for the API server. Doc comments are what `kubectl explain` prints.
+
+pub mod connector;
+pub mod flow;
+pub mod grant;
+pub mod status;
+pub mod tenant;
+pub mod topic;
+pub mod values;
+
+pub use connector::{Connector, ConnectorSpec};
+pub use flow::{Flow, FlowSpec};
+pub use grant::{Grant, GrantSpec};
+pub use tenant::{Tenant, TenantSpec};
+pub use topic::{Topic, TopicSpec};
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+
+/// The API group and version of every kind.
+pub const API_VERSION: &str = "vrsky.io/v1alpha1";
+
+/// The CustomResourceDefinitions of all kinds, sorted by name.
+pub fn definitions() -> Vec<CustomResourceDefinition> {
+    vec![
+        Connector::crd(),
+        Flow::crd(),
+        Grant::crd(),
+        Tenant::crd(),
+        Topic::crd(),
+    ]
+}

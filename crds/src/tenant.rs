@@ -1,0 +1,82 @@
+//! `Tenant`: who owns namespaces, and how much they may use.
+
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::status::Status;
+use crate::values::{Bytes, Duration};
+
+/// A company or team. Written by platform admins; it binds namespaces to one NATS account.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "vrsky.io",
+    version = "v1alpha1",
+    kind = "Tenant",
+    plural = "tenants",
+    shortname = "vt",
+    category = "vrsky",
+    status = "Status",
+    derive = "PartialEq",
+    validation = Rule::new("self.metadata.name.size() <= 40").message("a tenant's name has at most 40 characters"),
+    printcolumn = r#"{"name":"Namespaces","type":"string","jsonPath":".spec.namespaces"}"#,
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].status"}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TenantSpec {
+    /// The namespaces whose objects belong to this tenant. A namespace belongs to one tenant.
+    #[schemars(length(min = 1, max = 64), inner(length(max = 63)))]
+    pub namespaces: Vec<String>,
+    /// How much the tenant may use. Incumbents win: what runs is never stopped by a quota.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quotas: Option<Quotas>,
+    /// Limits of a single payload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Payload>,
+    /// How long data may exist at the most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
+}
+
+/// Upper bounds on what a tenant's objects may ask for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Quotas {
+    /// Flows, at most. Default 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1000))]
+    pub flows: Option<u32>,
+    /// Topics, at most. Default 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1000))]
+    pub topics: Option<u32>,
+    /// Grants given to others, at most. Default 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1000))]
+    pub grants: Option<u32>,
+    /// Bytes that may lie in the tenant's streams (transit, dead letters, shared). Default 1Gi.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<Bytes>,
+}
+
+/// Limits of a single payload.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Payload {
+    /// The largest payload, at most 1Mi. Default 512Ki.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<Bytes>,
+}
+
+/// How long data may exist at the most.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Retention {
+    /// Messages on their way; older ones expire and are counted. Default 3d.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transit: Option<Duration>,
+    /// Dead letters; the longest retention that a flow may ask for. Default 14d.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letters: Option<Duration>,
+}

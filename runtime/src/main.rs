@@ -1,0 +1,2 @@
+//! Executes flow programs, given an address, credentials and a name.
+fn main() {}

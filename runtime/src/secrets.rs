@@ -1,0 +1,1 @@
+//! Secrets: files `<folder>/<namespace>/<name>/<key>`, re-read on change, never printed.

@@ -1,0 +1,2 @@
+//! The one menu for developers: demo, test, bench, docs.
+fn main() {}
