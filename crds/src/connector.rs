@@ -13,6 +13,7 @@ use crate::values::{JsonSchemaDocument, Parameters};
 #[kube(
     group = "vrsky.io",
     version = "v1alpha1",
+    doc = "A reusable source or sink, or a shared connection.",
     kind = "Connector",
     plural = "connectors",
     shortname = "cn",

@@ -14,6 +14,7 @@ use crate::values::{Contract, Duration, Parameters};
 #[kube(
     group = "vrsky.io",
     version = "v1alpha1",
+    doc = "An integration: one source, steps, sinks.",
     kind = "Flow",
     plural = "flows",
     shortname = "fl",

@@ -12,6 +12,7 @@ use crate::status::Status;
 #[kube(
     group = "vrsky.io",
     version = "v1alpha1",
+    doc = "A topic shared with another tenant; revocable at any time.",
     kind = "Grant",
     plural = "grants",
     shortname = "gr",

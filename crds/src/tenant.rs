@@ -12,6 +12,7 @@ use crate::values::{Bytes, Duration};
 #[kube(
     group = "vrsky.io",
     version = "v1alpha1",
+    doc = "A company or team: binds namespaces to one NATS account, with quotas.",
     kind = "Tenant",
     plural = "tenants",
     shortname = "vt",

@@ -13,6 +13,7 @@ use crate::values::Contract;
 #[kube(
     group = "vrsky.io",
     version = "v1alpha1",
+    doc = "A named, typed stream: what teams and companies agree on.",
     kind = "Topic",
     plural = "topics",
     shortname = "tp",

@@ -13,7 +13,9 @@ pub mod report;
 pub mod tenant;
 
 pub use grant::Import;
-pub use names::{ConsumerName, EdgeName, FlowId, InvalidName, StreamName, Subject, TenantId, TenantName};
+pub use names::{
+    ConsumerName, EdgeName, FlowId, InvalidName, StreamName, Subject, TenantId, TenantName,
+};
 pub use program::Program;
 pub use report::{Lease, Report};
 pub use tenant::Tenant;

@@ -70,7 +70,8 @@ macro_rules! name {
 
 /// A DNS label of RFC 1123, at most `max` characters.
 fn dns_label(text: &str, max: usize) -> bool {
-    let edge = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let edge =
+        |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     text.len() <= max
         && edge(text.as_bytes().first())
         && edge(text.as_bytes().last())
@@ -118,7 +119,9 @@ impl TenantId {
     /// The id of a tenant: ten characters of the hash of its UID (outside a cluster: its name).
     pub fn of(uid_or_name: &str) -> Self {
         let digest = Sha256::digest(uid_or_name.as_bytes());
-        let text = data_encoding::BASE32_NOPAD.encode(&digest[..7]).to_lowercase();
+        let text = data_encoding::BASE32_NOPAD
+            .encode(&digest[..7])
+            .to_lowercase();
         Self(text[..10].to_owned())
     }
 
@@ -150,9 +153,15 @@ impl FlowId {
     /// Checks both parts: DNS labels, the name at most 40 characters.
     pub fn new(namespace: &str, name: &str) -> Result<Self, InvalidName> {
         if dns_label(namespace, 63) && dns_label(name, 40) {
-            Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })
+            Ok(Self {
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
+            })
         } else {
-            Err(InvalidName { kind: "flow", text: format!("{namespace}/{name}") })
+            Err(InvalidName {
+                kind: "flow",
+                text: format!("{namespace}/{name}"),
+            })
         }
     }
 
