@@ -1,0 +1,27 @@
+//! One file per command. Each reads, does one thing, prints, and says how it ended.
+
+mod check;
+mod completions;
+mod dev;
+mod dlq;
+mod explain;
+mod init;
+mod new;
+mod plan;
+
+use crate::arguments::Command;
+use crate::output::{Exit, Screen};
+
+/// Runs a command. `Err` is wrong usage or environment.
+pub(crate) fn run(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
+    match command {
+        Command::Init(arguments) => init::run(&arguments, *screen),
+        Command::New(arguments) => new::run(&arguments, *screen),
+        Command::Check(arguments) => check::run(&arguments, *screen),
+        Command::Plan(arguments) => plan::run(&arguments, *screen),
+        Command::Explain(arguments) => explain::run(&arguments, *screen),
+        Command::Dev(arguments) => dev::run(&arguments, *screen),
+        Command::Dlq(arguments) => dlq::run(&arguments, *screen),
+        Command::Completions(arguments) => completions::run(&arguments),
+    }
+}

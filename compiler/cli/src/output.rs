@@ -1,0 +1,148 @@
+//! The one way to standard output and standard error.
+//!
+//! Whatever passes here in human form cannot begin a line with a workflow command; colours are
+//! removed where nobody looks. Text from manifests must have been through [`crate::safe`] before.
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use annotate_snippets::Renderer;
+use annotate_snippets::renderer::DecorStyle;
+use anstream::ColorChoice;
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::arguments::{Color, Format};
+use crate::safe;
+
+/// How to emphasise.
+pub(crate) const BOLD: Style = Style::new().bold();
+/// What went well.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+/// What needs an eye.
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
+/// What went wrong.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// What is beside the point.
+pub(crate) const DIM: Style = Style::new().dimmed();
+
+/// How a command ended, where nothing was wrong with its usage or environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All is well.
+    Fine,
+    /// There are findings.
+    Findings,
+}
+
+/// Where output goes, and in which form.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Screen {
+    format: Format,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Fine => ExitCode::SUCCESS,
+            Exit::Findings => ExitCode::from(1),
+        }
+    }
+}
+
+impl Screen {
+    /// Sets the colours of this process.
+    pub(crate) fn new(format: Format, color: Color) -> Self {
+        match color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        }
+        .write_global();
+        Self { format }
+    }
+
+    /// Whether the reader is a program.
+    pub(crate) fn is_json(self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Whether a person looks at standard output.
+    pub(crate) fn is_watched(self) -> bool {
+        !self.is_json() && std::io::stdout().is_terminal()
+    }
+
+    /// The renderer of diagnostics: as wide as the terminal.
+    pub(crate) fn renderer(self) -> Renderer {
+        let width = self.width();
+        Renderer::styled()
+            .decor_style(DecorStyle::Unicode)
+            .term_width(width)
+    }
+
+    /// Columns of the terminal; 140 where there is none.
+    pub(crate) fn width(self) -> usize {
+        let size = rustix::termios::tcgetwinsize(std::io::stdout());
+        match size {
+            Ok(size) if size.ws_col >= 40 => usize::from(size.ws_col),
+            _ => 140,
+        }
+    }
+
+    /// Prints human text to standard output, with a line end.
+    pub(crate) fn say(self, text: &str) {
+        put(&mut anstream::stdout().lock(), text);
+    }
+
+    /// Prints human text to standard error, with a line end.
+    pub(crate) fn note(self, text: &str) {
+        put(&mut anstream::stderr().lock(), text);
+    }
+
+    /// Prints one JSON document to standard output: indented, as the only one.
+    pub(crate) fn document(self, value: &impl Serialize) -> anyhow::Result<()> {
+        let text = serde_json::to_string_pretty(value)?;
+        write_all(&mut std::io::stdout().lock(), &text);
+        Ok(())
+    }
+
+    /// Prints one JSON document to standard output: on one line, one of many.
+    pub(crate) fn event(self, value: &impl Serialize) -> anyhow::Result<()> {
+        let text = serde_json::to_string(value)?;
+        write_all(&mut std::io::stdout().lock(), &text);
+        Ok(())
+    }
+
+    /// Says what was wrong with usage or environment; the exit code is 2.
+    pub(crate) fn fail(self, error: &anyhow::Error) -> ExitCode {
+        let causes: Vec<String> = error
+            .chain()
+            .map(|cause| safe::lines(&cause.to_string()))
+            .collect();
+        if self.is_json() {
+            let text =
+                serde_json::json!({"event": "error", "error": causes.join(": ")}).to_string();
+            write_all(&mut std::io::stderr().lock(), &text);
+        } else {
+            let (first, rest) = causes
+                .split_first()
+                .map_or(("", &[][..]), |(a, b)| (a.as_str(), b));
+            let mut text = format!("{BAD}error{BAD:#}{BOLD}: {first}{BOLD:#}");
+            for cause in rest {
+                text.push_str("\n  because: ");
+                text.push_str(cause);
+            }
+            self.note(&text);
+        }
+        ExitCode::from(2)
+    }
+}
+
+fn put(stream: &mut impl std::io::Write, text: &str) {
+    write_all(stream, &safe::without_commands(text));
+}
+
+/// A reader that went away (`| head`) is no failure of ours.
+fn write_all(stream: &mut impl std::io::Write, text: &str) {
+    let _ = writeln!(stream, "{text}").and_then(|()| stream.flush());
+}
