@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use serde_json::Value;
+use vrsky_broker::dead_letters::{self, Contents};
+use vrsky_broker::keys::user_name;
+use vrsky_plan::TenantId;
 
 use crate::event::{Event, Report};
 use crate::{process, program};
@@ -204,15 +206,25 @@ impl Dev {
         })
     }
 
-    /// Dead letters of a tenant, as `vrsky dlq ls --output json` lists them and `show` prints them.
-    pub fn dead_letters(&self, tenant: &str) -> anyhow::Result<Vec<Value>> {
-        let listed = self.vrsky(&["dlq", "ls", tenant])?;
-        let listed: Value = serde_json::from_str(&listed).context("`dlq ls` printed no JSON")?;
-        let letters = listed
-            .as_array()
-            .or_else(|| listed.get("deadLetters").and_then(Value::as_array))
-            .context("`dlq ls` printed no list")?;
-        Ok(letters.clone())
+    /// Dead letters of a tenant, with their payloads, read with its support credentials.
+    pub async fn dead_letters(&self, tenant: &str) -> anyhow::Result<Vec<Contents>> {
+        let id = TenantId::of(tenant);
+        let client = self.client(tenant, "support").await?;
+        let mut letters = Vec::new();
+        for letter in dead_letters::list(&client, &id, None, 100_000).await? {
+            letters.push(dead_letters::show(&client, &id, letter.id).await?);
+        }
+        Ok(letters)
+    }
+
+    /// A NATS client with a tenant's credentials for `runtime` or `support`.
+    pub async fn client(&self, tenant: &str, role: &str) -> anyhow::Result<async_nats::Client> {
+        let user = user_name(&TenantId::of(tenant), role);
+        let options = async_nats::ConnectOptions::with_credentials_file(self.creds(tenant, role))
+            .await
+            .context("dev wrote no credentials")?
+            .custom_inbox_prefix(format!("_INBOX_{user}"));
+        Ok(options.connect(self.nats()?).await?)
     }
 
     /// Runs `vrsky <arguments> --path <folder> --output json`; its output, or its complaint.

@@ -12,6 +12,8 @@ pub enum Expected {
     Delivered(Value),
     /// Dropped by a filter.
     Filtered,
+    /// Published to a topic that nobody may read at that time.
+    Withheld,
     /// Stored as a dead letter.
     DeadLettered,
 }
@@ -34,6 +36,8 @@ pub struct Verdict {
     pub delivered: usize,
     /// Messages that a filter had to drop, and that ended nowhere else.
     pub filtered: usize,
+    /// Messages that nobody was allowed to read, and that did not arrive.
+    pub withheld: usize,
     /// Messages that are dead letters.
     pub dead_lettered: usize,
     /// Deliveries beyond the first of a message.
@@ -80,9 +84,13 @@ impl Ledger {
             let is_met = match self.sent.get(id) {
                 Some(Expected::Delivered(_)) => self.delivered.contains_key(id),
                 Some(Expected::DeadLettered) => self.dead.contains_key(id),
+                // That they ended nowhere else is judged below.
                 Some(Expected::Filtered) => {
-                    let dropped = !self.delivered.contains_key(id) && !self.dead.contains_key(id);
-                    verdict.filtered += usize::from(dropped);
+                    verdict.filtered += usize::from(!self.is_seen(id));
+                    true
+                }
+                Some(Expected::Withheld) => {
+                    verdict.withheld += usize::from(!self.is_seen(id));
                     true
                 }
                 None => true,
@@ -107,6 +115,10 @@ impl Ledger {
         }
         verdict
     }
+
+    fn is_seen(&self, id: &str) -> bool {
+        self.delivered.contains_key(id) || self.dead.contains_key(id)
+    }
 }
 
 impl Verdict {
@@ -122,6 +134,7 @@ impl fmt::Display for Verdict {
             ("accepted", self.accepted),
             ("delivered", self.delivered),
             ("filtered", self.filtered),
+            ("withheld", self.withheld),
             ("dead-lettered", self.dead_lettered),
             ("duplicated", self.duplicated),
             ("lost", self.lost.len()),

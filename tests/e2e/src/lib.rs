@@ -10,6 +10,7 @@ pub mod dev;
 pub mod event;
 pub mod folder;
 pub mod ledger;
+pub mod orders;
 pub mod poster;
 pub mod process;
 pub mod program;

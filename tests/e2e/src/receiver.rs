@@ -1,6 +1,6 @@
 //! The other end of HTTP sinks: records what arrives, and fails, dawdles or throttles on demand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -114,6 +114,22 @@ impl Receiver {
     pub fn at(&self, path: &str) -> Vec<Request> {
         let requests = lock(&self.shared.requests);
         requests.iter().filter(|it| it.path == path).cloned().collect()
+    }
+
+    /// How many requests were taken under a path.
+    pub fn count_at(&self, path: &str) -> usize {
+        let requests = lock(&self.shared.requests);
+        requests.iter().filter(|it| it.path == path).count()
+    }
+
+    /// The different values of a text field in what was taken under a path.
+    pub fn ids(&self, path: &str, field: &str) -> BTreeSet<String> {
+        let requests = lock(&self.shared.requests);
+        requests
+            .iter()
+            .filter(|it| it.path == path)
+            .filter_map(|it| Some(it.json()[field].as_str()?.to_owned()))
+            .collect()
     }
 
     /// What was answered with an error.

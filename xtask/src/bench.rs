@@ -1,0 +1,25 @@
+//! Measurements. They print tables and write them to `docs/benchmarks.md`; nothing is asserted on
+//! times, since the machine is whatever it is.
+
+mod compile;
+mod page;
+mod runtime;
+
+use clap::Subcommand;
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Choice {
+    /// `vrsky check` of many tenants: CPU time, wall time, memory.
+    Compile(compile::Arguments),
+    /// JetStream in, filter and map, JetStream out: vrsky-runtime beside mq-bridge.
+    Runtime(runtime::Arguments),
+}
+
+/// Measures.
+pub(crate) fn run(choice: Choice) -> anyhow::Result<()> {
+    match choice {
+        Choice::Compile(arguments) => compile::run(&arguments),
+        Choice::Runtime(arguments) => runtime::run(&arguments),
+    }
+}

@@ -1,0 +1,147 @@
+//! Installs what the demo and the tests need, into the cache outside the clone.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+use vrsky_e2e::{cache, program};
+
+use crate::step;
+
+const GO: &str = "curl -fsSL https://go.dev/dl/go1.26.8.linux-amd64.tar.gz | tar -C /usr/local -xz && export PATH=/usr/local/go/bin:$PATH";
+const NODE: &str = "apt-get install npm (any Node from 18 on)";
+const PYTHON: &str = "apt-get install python3 python3-venv";
+const COMPILER: &str = "apt-get install build-essential";
+
+/// Everything that `cargo xtask test` needs.
+pub(crate) fn run() -> anyhow::Result<()> {
+    step::require("cc", COMPILER)?;
+    step::require("python3", PYTHON)?;
+    nats_server()?;
+    webhooks_examples()?;
+    Ok(())
+}
+
+/// The nats-server: the one that the product itself would take, else built from the pinned module.
+pub(crate) fn nats_server() -> anyhow::Result<PathBuf> {
+    let wanted = pinned_version()?;
+    let target = cache::folder()?.join("bin/nats-server");
+    for candidate in candidates(&target) {
+        if let Some(found) = version(&candidate)
+            && (candidate != target || found == wanted)
+            && found >= OLDEST
+        {
+            println!("nats-server {} at {}", words(found), candidate.display());
+            return Ok(candidate);
+        }
+    }
+    step::require("go", GO)?;
+    println!("building nats-server {} (a minute)", words(wanted));
+    let parent = target.parent().context("it has a folder")?;
+    std::fs::create_dir_all(parent)?;
+    let built = parent.join(format!("nats-server.{}", std::process::id()));
+    step::run(
+        Command::new("go")
+            .args(["build", "-trimpath", "-o"])
+            .arg(&built)
+            .arg("github.com/nats-io/nats-server/v2")
+            .current_dir(module()),
+    )?;
+    std::fs::rename(&built, &target)?;
+    anyhow::ensure!(version(&target) == Some(wanted), "the nats-server that was built has another version");
+    println!("nats-server {} at {}", words(wanted), target.display());
+    Ok(target)
+}
+
+/// The payloads that GitHub's users collected, from npm, as the lock file says.
+pub(crate) fn webhooks_examples() -> anyhow::Result<PathBuf> {
+    let pins = program::repository().join("tools/webhooks-examples");
+    let lock = std::fs::read_to_string(pins.join("package-lock.json"))?;
+    let target = cache::webhooks_examples(&lock)?;
+    if target.is_dir() {
+        println!("@octokit/webhooks-examples at {}", target.display());
+        return Ok(target);
+    }
+    step::require("npm", NODE)?;
+    let parent = target.parent().context("it has a folder")?;
+    std::fs::create_dir_all(parent)?;
+    let place = tempfile::Builder::new().prefix("webhooks-examples-").tempdir_in(parent)?;
+    for file in ["package.json", "package-lock.json"] {
+        std::fs::copy(pins.join(file), place.path().join(file))?;
+    }
+    step::run(
+        Command::new("npm")
+            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+            .current_dir(place.path()),
+    )?;
+    // Whole or not at all: an interrupted install is not taken for a finished one.
+    std::fs::rename(place.keep(), &target)?;
+    println!("@octokit/webhooks-examples at {}", target.display());
+    Ok(target)
+}
+
+/// A Python with the pinned mq-bridge, for the benchmark only.
+pub(crate) fn mq_bridge() -> anyhow::Result<PathBuf> {
+    let pins = program::repository().join("tools/mq-bridge/requirements.txt");
+    let folder = format!("mq-bridge-{}", cache::digest(&std::fs::read_to_string(&pins)?));
+    let target = cache::folder()?.join(folder);
+    let python = target.join("bin/python3");
+    let done = target.join(".installed");
+    if !done.is_file() {
+        step::require("python3", PYTHON)?;
+        step::run(Command::new("python3").args(["-m", "venv"]).arg(&target))?;
+        step::run(
+            Command::new(&python)
+                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+                .arg(&pins),
+        )?;
+        std::fs::write(&done, "")?;
+    }
+    Ok(python)
+}
+
+type Version = (u32, u32, u32);
+
+/// Older servers lose isolation or reset consumers across accounts wrongly.
+const OLDEST: Version = (2, 15, 1);
+
+/// In the order in which the product looks.
+fn candidates(target: &Path) -> Vec<PathBuf> {
+    let named = std::env::var_os("VRSKY_NATS_SERVER").map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let in_path = std::env::split_paths(&path).map(|folder| folder.join("nats-server"));
+    named
+        .into_iter()
+        .chain(in_path)
+        .chain([target.to_owned()])
+        .filter(|candidate| candidate.is_file())
+        .collect()
+}
+
+fn version(binary: &Path) -> Option<Version> {
+    let text = step::output(Command::new(binary).arg("--version")).ok()?;
+    parse(text.rsplit('v').next()?)
+}
+
+fn pinned_version() -> anyhow::Result<Version> {
+    let text = std::fs::read_to_string(module().join("go.mod"))?;
+    text.lines()
+        .find_map(|line| line.trim().strip_prefix("github.com/nats-io/nats-server/v2 v"))
+        .and_then(parse)
+        .context("tools/nats-server/go.mod names no nats-server")
+}
+
+fn parse(text: &str) -> Option<Version> {
+    let mut numbers = text
+        .split(|it: char| !it.is_ascii_digit())
+        .map(|number| number.parse::<u32>().ok());
+    Some((numbers.next()??, numbers.next()??, numbers.next()??))
+}
+
+fn words((major, minor, patch): Version) -> String {
+    format!("{major}.{minor}.{patch}")
+}
+
+fn module() -> PathBuf {
+    program::repository().join("tools/nats-server")
+}

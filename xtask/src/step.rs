@@ -1,0 +1,90 @@
+//! One command after the other, each announced and timed.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+/// Steps that were taken, with their times.
+#[derive(Debug, Default)]
+pub(crate) struct Steps(Vec<(String, Duration)>);
+
+impl Steps {
+    /// Does something and takes its time.
+    pub(crate) fn take<T>(
+        &mut self,
+        name: &str,
+        work: impl FnOnce() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        println!("\n── {name}");
+        let began = Instant::now();
+        let result = work();
+        self.0.push((name.to_owned(), began.elapsed()));
+        result.with_context(|| format!("step: {name}"))
+    }
+
+    /// Prints the times.
+    pub(crate) fn print(&self) {
+        println!("\ntimes");
+        for (name, time) in &self.0 {
+            println!("  {:>7.1} s  {name}", time.as_secs_f64());
+        }
+        let sum: Duration = self.0.iter().map(|(_, time)| *time).sum();
+        println!("  {:>7.1} s  in all", sum.as_secs_f64());
+    }
+}
+
+/// A `cargo` command in the repository.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .args(arguments)
+        .current_dir(vrsky_e2e::program::repository());
+    command
+}
+
+/// Runs a command to its end; its output is for the person who looks.
+pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {:?}", command.get_program()))?;
+    anyhow::ensure!(status.success(), "{} ended with {status}", words(command));
+    Ok(())
+}
+
+/// Runs a command to its end; what it printed.
+pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start {:?}", command.get_program()))?;
+    anyhow::ensure!(
+        output.status.success(),
+        "{} ended with {}: {}",
+        words(command),
+        output.status,
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// A program in `PATH`, or what to do to get it.
+pub(crate) fn require(program: &str, advice: &str) -> anyhow::Result<()> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_there = std::env::split_paths(&path).any(|folder| is_file(&folder.join(program)));
+    anyhow::ensure!(is_there, "`{program}` is not in PATH. Install it: {advice}");
+    Ok(())
+}
+
+fn is_file(path: &Path) -> bool {
+    path.is_file()
+}
+
+fn words(command: &Command) -> String {
+    std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
