@@ -1,0 +1,105 @@
+//! What the documentation shows is true: every manifest in it compiles, every file it links exists.
+//!
+//! The manifests of one page are compiled together. What a page leaves out for brevity (a Tenant,
+//! say) stands in a comment `<!-- manifest` … `-->` beside it. A fence `yaml fragment` shows a part of
+//! a manifest and is not compiled. Pages of diagnostics are tested by the compiler's own fixtures.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use vrsky_compiler::{Document, Severity, World, compile};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn pages() -> Vec<PathBuf> {
+    let mut pages = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
+    for folder in ["docs", "docs/adr", "docs/codes"] {
+        let entries = fs::read_dir(root().join(folder)).unwrap();
+        pages.extend(
+            entries
+                .map(|entry| entry.unwrap().path())
+                .filter(|path| path.extension().is_some_and(|extension| extension == "md")),
+        );
+    }
+    pages.sort();
+    pages
+}
+
+/// The texts between a line that starts with `open` and the next line `close`.
+fn blocks<'a>(text: &'a str, open: &str, close: &str) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    let mut start = None;
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        match start {
+            None if line.trim_end() == open => start = Some(offset + line.len()),
+            Some(begin) if line.trim_end() == close => {
+                found.push(&text[begin..offset]);
+                start = None;
+            }
+            _ => {}
+        }
+        offset += line.len();
+    }
+    found
+}
+
+#[test]
+fn every_manifest_in_the_documentation_compiles() {
+    let mut compiled = 0;
+    for page in pages() {
+        if page.parent().is_some_and(|folder| folder.ends_with("codes")) {
+            continue;
+        }
+        let text = fs::read_to_string(&page).unwrap();
+        let shown: Vec<&str> = blocks(&text, "```yaml", "```")
+            .into_iter()
+            .filter(|block| block.contains("kind:"))
+            .collect();
+        if shown.is_empty() {
+            continue;
+        }
+        compiled += shown.len();
+        let hidden = blocks(&text, "<!-- manifest", "-->");
+        let documents = shown.iter().chain(&hidden).enumerate().map(|(index, block)| Document {
+            origin: format!("{}#{index}", page.file_name().unwrap().to_string_lossy()),
+            text: (*block).into(),
+            before: None,
+        });
+        let world = World {
+            now: "2026-01-01T00:00:00Z".parse().unwrap(),
+            documents: documents.collect(),
+            repository: None,
+            incumbents: std::collections::BTreeMap::default(),
+        };
+        let errors: Vec<_> = compile(&world)
+            .diagnostics
+            .into_iter()
+            .filter(|diagnostic| diagnostic.severity == Severity::Error)
+            .map(|diagnostic| format!("{} {} at {}", diagnostic.code, diagnostic.headline, diagnostic.primary.path))
+            .collect();
+        assert!(errors.is_empty(), "{}: {errors:#?}", page.display());
+    }
+    assert!(compiled >= 5, "only {compiled} manifests were found: has the fence changed?");
+}
+
+#[test]
+fn every_relative_link_in_the_documentation_leads_somewhere() {
+    let mut followed = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let target = link.split('#').next().unwrap();
+            if target.is_empty() || target.contains("://") || target.contains(' ') {
+                continue;
+            }
+            followed += 1;
+            let path: PathBuf = page.parent().unwrap_or(Path::new("")).join(target);
+            assert!(path.exists(), "{} links to {target}, which does not exist", page.display());
+        }
+    }
+    assert!(followed >= 20, "only {followed} links were found");
+}
