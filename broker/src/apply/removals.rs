@@ -1,0 +1,148 @@
+//! Flows and tenants that are gone: publishers first, then readers when they have read what was for
+//! them, then what is left is removed and counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use vrsky_plan::program::Source;
+use vrsky_plan::{FlowId, Program, TenantId};
+
+use super::Work;
+use crate::api::Api;
+use crate::{Error, Verb, accounts, order, programs};
+
+/// How long a reader that goes may take to read what lies on its edges.
+const DRAIN: Duration = Duration::from_secs(10);
+/// It is given up earlier when nothing happens for so long: no runtime is there.
+const STALLED: Duration = Duration::from_secs(1);
+/// Pause between two looks.
+const LOOK: Duration = Duration::from_millis(50);
+
+impl Work<'_> {
+    /// Removes the flows of one tenant that the plan no longer has.
+    pub(super) async fn remove_flows(
+        &mut self,
+        id: &TenantId,
+        held: &programs::Held,
+    ) -> Result<(), Error> {
+        let (_, tenant) = self.plan[id];
+        let tokens: BTreeSet<String> = tenant.programs.keys().map(FlowId::token).collect();
+        let api = self.broker.tenant(id, self.keys).await?;
+        let mut gone: BTreeMap<FlowId, Program> = BTreeMap::new();
+        let mut unreadable = Vec::new();
+        for (token, entry) in held {
+            let Some(value) = entry.value.as_ref().filter(|_| token != "index") else {
+                continue;
+            };
+            if tokens.contains(token) {
+                continue;
+            }
+            match serde_json::from_slice::<Program>(value) {
+                Ok(program) => drop(gone.insert(program.flow.clone(), program)),
+                Err(_) => unreadable.push(token.clone()),
+            }
+        }
+        let publishers_first = order::readers_first(&gone).into_iter().rev();
+        for flow in publishers_first {
+            if matches!(gone[&flow].source, Source::Topic { .. }) && !gone[&flow].suspended {
+                drain(&api, id, &flow).await?;
+            }
+            self.remove_program(id, &flow.token(), held).await?;
+        }
+        for token in unreadable {
+            self.remove_program(id, &token, held).await?;
+        }
+        self.purge_edges(id, &api, &tokens).await
+    }
+
+    async fn remove_program(
+        &mut self,
+        id: &TenantId,
+        token: &str,
+        held: &programs::Held,
+    ) -> Result<(), Error> {
+        if let Some(entry) = held.get(token) {
+            programs::remove(&self.broker.platform, id, token, entry).await?;
+            self.applied
+                .did(id, Verb::RemoveProgram, token.replacen('_', "/", 1));
+        }
+        Ok(())
+    }
+
+    /// Removes messages on edges of flows that do not exist. It looks at what is there, not at what
+    /// was just removed, so a message that came late goes with the next apply.
+    async fn purge_edges(
+        &mut self,
+        id: &TenantId,
+        api: &Api,
+        tokens: &BTreeSet<String>,
+    ) -> Result<(), Error> {
+        let transit = id.transit_stream();
+        let Some(info) = api.stream(transit.as_str(), "e.>").await? else {
+            return Ok(());
+        };
+        let found: BTreeSet<&str> = info
+            .state
+            .subjects
+            .keys()
+            .filter_map(|subject| subject.split('.').nth(1))
+            .filter(|token| !tokens.contains(*token))
+            .collect();
+        for token in found {
+            let subject = format!("e.{token}.>");
+            let purged = api.purge(transit.as_str(), &subject).await?;
+            self.applied.purged(id, &subject, purged);
+        }
+        Ok(())
+    }
+
+    /// Ends a tenant that is gone: programs, then streams (their files would survive the account),
+    /// then the account is closed. Its keys stay with the caller.
+    pub(super) async fn close(&mut self, id: &TenantId) -> Result<(), Error> {
+        let platform = &self.broker.platform;
+        for bucket in ["programs", "leases"] {
+            let subject = format!("$KV.{bucket}.{id}.>");
+            let purged = platform.purge(&format!("KV_{bucket}"), &subject).await?;
+            if purged > 0 {
+                self.applied.purged(id, &subject, purged);
+            }
+        }
+        let api = self.broker.tenant(id, self.keys).await?;
+        for stream in [
+            id.transit_stream(),
+            id.dead_letter_stream(),
+            id.shared_stream(),
+        ] {
+            if api.delete_stream(stream.as_str()).await? {
+                self.applied.did(id, Verb::DeleteStream, stream.as_str());
+            }
+        }
+        let wanted = accounts::closed(self.keys, id)?.claims();
+        let account = self.keys.tenant(id)?.account.public()?;
+        let held = self.broker.resolver.look_up(&account).await?;
+        if self.broker.resolver.make(&wanted, held.as_ref()).await? {
+            self.applied.did(id, Verb::CloseAccount, id.as_str());
+        }
+        self.broker.leave(id).await;
+        Ok(())
+    }
+}
+
+/// Waits until nothing lies on a flow's edges, as long as something happens there.
+async fn drain(api: &Api, id: &TenantId, flow: &FlowId) -> Result<(), Error> {
+    let filter = format!("e.{}.>", flow.token());
+    let start = Instant::now();
+    let (mut last, mut changed) = (u64::MAX, Instant::now());
+    while start.elapsed() < DRAIN && changed.elapsed() < STALLED {
+        let info = api.stream(id.transit_stream().as_str(), &filter).await?;
+        let left = info.map_or(0, |info| info.state.subjects.values().sum());
+        if left == 0 {
+            return Ok(());
+        }
+        if left != last {
+            (last, changed) = (left, Instant::now());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
+}

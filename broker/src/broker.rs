@@ -1,0 +1,101 @@
+//! A connection to the broker with the operator's rights.
+
+use std::collections::BTreeMap;
+
+use async_nats::{Client, ConnectOptions};
+use futures_util::Stream;
+use nkeys::KeyPair;
+use tokio::sync::Mutex;
+use vrsky_plan::{FlowId, Plan, Program, Report, TenantId};
+
+use crate::accounts::{self, Resolver};
+use crate::api::Api;
+use crate::keys::{credentials_text, now_seconds};
+use crate::{Applied, Error, Keys, Seed, apply, jwt, programs, reports, streams};
+
+/// The broker, seen with the operator's rights: as the system account, as the platform account, and
+/// as each tenant's account when there is something to do in it.
+#[derive(Debug)]
+pub struct Broker {
+    url: String,
+    pub(crate) resolver: Resolver,
+    pub(crate) platform: Api,
+    tenants: Mutex<BTreeMap<TenantId, Api>>,
+}
+
+impl Broker {
+    /// Connects, and makes what belongs to no tenant: the platform account with the buckets
+    /// `programs` and `leases` and the stream `REPORTS`.
+    pub async fn connect(url: &str, keys: &Keys) -> Result<Self, Error> {
+        let system = connect(url, "system", &keys.system).await?;
+        let resolver = Resolver::new(system, keys.operator.clone());
+        let wanted = accounts::platform(keys)?;
+        let held = resolver.look_up(&wanted.subject).await?;
+        resolver.make(&wanted.claims(), held.as_ref()).await?;
+        let platform = Api::new(connect(url, "platform", &keys.platform).await?);
+        streams::make_platform(&platform).await?;
+        Ok(Self {
+            url: url.to_owned(),
+            resolver,
+            platform,
+            tenants: Mutex::default(),
+        })
+    }
+
+    /// Makes the broker follow `plan`: reads what is, writes the difference, and nothing else; a
+    /// second call writes nothing. [`Keys::provide`] comes first.
+    ///
+    /// Revocations run before everything, and no other failure delays them. What fails is in
+    /// [`Applied::failed`], by tenant; an `Err` means that nothing could be done at all.
+    pub async fn apply(&self, plan: &Plan, keys: &Keys) -> Result<Applied, Error> {
+        apply::apply(self, plan, keys).await
+    }
+
+    /// All programs that runtimes can read now: what runs, whatever the manifests say.
+    pub async fn incumbents(&self) -> Result<BTreeMap<TenantId, BTreeMap<FlowId, Program>>, Error> {
+        programs::incumbents(&self.platform).await
+    }
+
+    /// Reports of all runtimes: the last of each process first, then each as it comes. It goes on
+    /// until dropped, through reconnects.
+    pub async fn reports(
+        &self,
+    ) -> Result<impl Stream<Item = (TenantId, Report)> + Send + Unpin + use<>, Error> {
+        reports::follow(&self.platform).await
+    }
+
+    /// A tenant's account, with all rights in it. The connection is kept.
+    pub(crate) async fn tenant(&self, tenant: &TenantId, keys: &Keys) -> Result<Api, Error> {
+        let mut tenants = self.tenants.lock().await;
+        if let Some(api) = tenants.get(tenant) {
+            return Ok(api.clone());
+        }
+        let client = connect(&self.url, tenant.as_str(), &keys.tenant(tenant)?.account).await?;
+        let api = Api::new(client);
+        tenants.insert(tenant.clone(), api.clone());
+        Ok(api)
+    }
+
+    /// Forgets the connection to an account that is closed.
+    pub(crate) async fn leave(&self, tenant: &TenantId) {
+        self.tenants.lock().await.remove(tenant);
+    }
+}
+
+/// Connects as a user of its own, made for this connection and signed by the account itself.
+async fn connect(url: &str, who: &str, account: &Seed) -> Result<Client, Error> {
+    let user = Seed::of(&KeyPair::new_user())?;
+    let claims = jwt::full_user("vrsky-broker", &user.public()?);
+    let token = jwt::sign(&claims, now_seconds(), &account.pair()?)?;
+    let refused = |source| Error::Connect {
+        who: who.to_owned(),
+        source,
+    };
+    ConnectOptions::with_credentials(&credentials_text(&token, &user))
+        .map_err(|error| Error::no_answer(format!("reading own credentials as {who}"), error))?
+        .name("vrsky-broker")
+        .custom_inbox_prefix("_INBOX_vrsky-broker")
+        .connect(url)
+        .await
+        .map_err(refused)
+}

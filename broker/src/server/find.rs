@@ -1,0 +1,107 @@
+//! Where nats-server lies.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{Error, io};
+
+/// The oldest version that is used. Older lines let accounts reach into each other
+/// (CVE-2025-30215, and the reset of other accounts' consumers before 2.14.4).
+pub const MINIMUM_VERSION: &str = "2.15.1";
+
+/// The nats-server to run: `VRSKY_NATS_SERVER` if it is set, else `nats-server` in `PATH`, else the
+/// one that set-up left in the cache (`$XDG_CACHE_HOME/vrsky/bin`, else `~/.cache/vrsky/bin`).
+///
+/// Errors: none found, or the newest found is older than [`MINIMUM_VERSION`].
+pub fn find_server() -> Result<PathBuf, Error> {
+    if let Some(path) = env::var_os("VRSKY_NATS_SERVER") {
+        return checked(PathBuf::from(path));
+    }
+    let mut too_old = None;
+    for path in candidates().into_iter().filter(|path| path.is_file()) {
+        match checked(path) {
+            Ok(path) => return Ok(path),
+            Err(error) => too_old = too_old.or(Some(error)),
+        }
+    }
+    Err(too_old.unwrap_or(Error::NotFound))
+}
+
+fn candidates() -> Vec<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let cache = env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
+    env::split_paths(&path)
+        .map(|folder| folder.join("nats-server"))
+        .chain(cache.map(|folder| folder.join("vrsky/bin/nats-server")))
+        .collect()
+}
+
+/// The path, if what lies there is new enough.
+fn checked(path: PathBuf) -> Result<PathBuf, Error> {
+    let found = version(&path)?;
+    if parse(&found) < parse(MINIMUM_VERSION) {
+        return Err(Error::TooOld { path, found });
+    }
+    Ok(path)
+}
+
+/// What `nats-server --version` says, without the words around it.
+fn version(path: &Path) -> Result<String, Error> {
+    let output = Command::new(path)
+        .arg("--version")
+        .output()
+        .map_err(|source| io(path, source))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let word = text.split_whitespace().last().unwrap_or("unknown");
+    Ok(word.trim_start_matches('v').to_owned())
+}
+
+/// Numbers to compare by. What is no version is older than all.
+fn parse(version: &str) -> Option<(u32, u32, u32)> {
+    let mut parts = version.split(['.', '-']).map(str::parse::<u32>);
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(Ok(major)), Some(Ok(minor)), Some(Ok(patch))) => Some((major, minor, patch)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn pretend(version: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("nats-server");
+        std::fs::write(&path, format!("#!/bin/sh\necho 'nats-server: v{version}'\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn an_older_server_is_refused_with_both_versions_in_the_message() {
+        let (_folder, path) = pretend("2.9.10");
+        let message = checked(path).unwrap_err().to_string();
+        assert!(message.contains("2.9.10") && message.contains(MINIMUM_VERSION));
+    }
+
+    #[test]
+    fn the_minimum_and_what_is_newer_is_taken() {
+        for version in [MINIMUM_VERSION, "2.15.2", "2.16.0-beta.1", "3.0.0"] {
+            let (_folder, path) = pretend(version);
+            assert_eq!(checked(path.clone()).unwrap(), path);
+        }
+    }
+
+    #[test]
+    fn what_says_no_version_is_refused() {
+        let (_folder, path) = pretend("eleven");
+        assert!(matches!(checked(path), Err(Error::TooOld { .. })));
+    }
+}
