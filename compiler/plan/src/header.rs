@@ -24,3 +24,6 @@ pub const TIME: &str = "Vrsky-Time";
 pub const EDGE: &str = "Vrsky-Edge";
 /// Redriven messages: how often.
 pub const REDRIVEN: &str = "Vrsky-Redriven";
+/// Waiting messages and dead letters: the one output that is still to be taken, where the others of
+/// the stage were.
+pub const OUTPUT: &str = "Vrsky-Output";
