@@ -255,13 +255,16 @@ pub(crate) struct DlqServer {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DlqAction {
-    /// List dead letters, the newest last.
+    /// List dead letters, the oldest first.
     Ls {
         /// The tenant. Default: all of the dev server.
         tenant: Option<String>,
         /// Only this flow, `<namespace>/<name>`.
         #[arg(long)]
         flow: Option<String>,
+        /// At most so many of a tenant.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
     },
     /// Print one dead letter: why, where, and its payload.
     Show {

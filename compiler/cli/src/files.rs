@@ -31,9 +31,16 @@ pub(crate) struct Unreadable {
     pub(crate) reason: String,
 }
 
+/// What a walk finds.
+#[derive(Debug, Default)]
+struct Found {
+    files: BTreeSet<PathBuf>,
+    folders: BTreeSet<PathBuf>,
+}
+
 /// All manifests under `paths`, sorted by path; each file once. `-` is standard input.
 pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<(Vec<File>, Vec<Unreadable>)> {
-    let mut found = BTreeSet::new();
+    let mut found = Found::default();
     let mut files = Vec::new();
     let mut unreadable = Vec::new();
     for path in paths {
@@ -58,11 +65,11 @@ pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<(Vec<File>, Vec<Unreadab
                 "{} does not exist; `vrsky check --help` shows what can be read",
                 path.display()
             );
-            found.insert(path.clone());
+            found.files.insert(path.clone());
         }
     }
     let mut seen = BTreeSet::new();
-    for path in found {
+    for path in found.files {
         let real = path.canonicalize().unwrap_or_else(|_| path.clone());
         if !seen.insert(real) {
             continue;
@@ -81,6 +88,13 @@ pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<(Vec<File>, Vec<Unreadab
     files.sort();
     unreadable.sort();
     Ok((files, unreadable))
+}
+
+/// All folders in which manifests are looked for, from `root` down.
+pub(crate) fn folders(root: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
+    let mut found = Found::default();
+    walk(root, &mut BTreeSet::new(), DEEPEST, &mut found)?;
+    Ok(found.folders)
 }
 
 /// Whether a file name is a manifest's.
@@ -102,7 +116,7 @@ fn walk(
     folder: &Path,
     ancestors: &mut BTreeSet<PathBuf>,
     depth: usize,
-    found: &mut BTreeSet<PathBuf>,
+    found: &mut Found,
 ) -> anyhow::Result<()> {
     let real = folder
         .canonicalize()
@@ -121,10 +135,11 @@ fn walk(
                 walk(&path, ancestors, depth - 1, found)?;
             }
         } else if path.is_file() && is_manifest(&path) && !is_hidden(&path) {
-            found.insert(path);
+            found.files.insert(path);
         }
     }
     ancestors.remove(&real);
+    found.folders.insert(folder.to_owned());
     Ok(())
 }
 

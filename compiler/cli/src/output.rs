@@ -3,7 +3,7 @@
 //! Whatever passes here in human form cannot begin a line with a workflow command; colours are
 //! removed where nobody looks. Text from manifests must have been through [`crate::safe`] before.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use annotate_snippets::Renderer;
@@ -87,6 +87,20 @@ impl Screen {
             Ok(size) if size.ws_col >= 40 => usize::from(size.ws_col),
             _ => 140,
         }
+    }
+
+    /// Rows of the terminal; 24 where there is none.
+    pub(crate) fn height(self) -> usize {
+        match rustix::termios::tcgetwinsize(std::io::stdout()) {
+            Ok(size) if size.ws_row > 0 => usize::from(size.ws_row),
+            _ => 24,
+        }
+    }
+
+    /// Moves up so many lines on the terminal and clears everything below.
+    pub(crate) fn erase_lines(self, count: usize) {
+        let mut stream = std::io::stdout().lock();
+        let _ = write!(stream, "\u{1b}[{count}A\r\u{1b}[J").and_then(|()| stream.flush());
     }
 
     /// Prints human text to standard output, with a line end.

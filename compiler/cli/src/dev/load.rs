@@ -1,0 +1,130 @@
+//! Reads a folder and compiles it against what runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use vrsky_compiler::{Document, Severity, World, compile};
+use vrsky_plan::{FlowId, Program, TenantName};
+
+use super::state::write_private;
+use crate::config::Repository;
+use crate::files::{self, Unreadable};
+use crate::project::{self, Project};
+
+/// The last texts without errors, by file: what a half-written file is read against. Survives a
+/// restart, so that one that happens in the middle of an edit revokes nothing.
+type Good = BTreeMap<String, Arc<str>>;
+
+/// A folder that is compiled again and again.
+#[derive(Debug)]
+pub(crate) struct Loader {
+    root: PathBuf,
+    good: Good,
+    good_file: PathBuf,
+}
+
+/// What lies in the folder.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Read {
+    documents: Vec<Document>,
+    unreadable: Vec<Unreadable>,
+    repository: Option<vrsky_compiler::Repository>,
+}
+
+impl Loader {
+    /// For the folder `root`, with its state in `state`.
+    pub(crate) fn new(root: &Path, state: &Path) -> Self {
+        let good_file = state.join("good.json");
+        let good = std::fs::read(&good_file)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<BTreeMap<String, String>>(&bytes).ok())
+            .unwrap_or_default();
+        Self {
+            root: root.to_owned(),
+            good: good.into_iter().map(|(name, text)| (name, Arc::from(text))).collect(),
+            good_file,
+        }
+    }
+
+    /// Reads all manifests and `vrsky.toml`.
+    pub(crate) fn read(&self) -> anyhow::Result<Read> {
+        let (files, unreadable) = files::read(&[self.root.clone()])?;
+        let mut documents: Vec<Document> = files
+            .into_iter()
+            .map(|file| Document {
+                before: self.good.get(&file.name).cloned(),
+                text: Arc::from(file.text),
+                origin: file.name,
+            })
+            .collect();
+        // A file that cannot be read deletes nothing: its last good text stands for it.
+        for file in &unreadable {
+            if let Some(text) = self.good.get(&file.name) {
+                documents.push(Document {
+                    origin: file.name.clone(),
+                    text: text.clone(),
+                    before: None,
+                });
+            }
+        }
+        documents.sort_by(|a, b| a.origin.cmp(&b.origin));
+        let repository = project::declared(&Repository::find(&self.root)?)?;
+        Ok(Read { documents, unreadable, repository })
+    }
+
+    /// The folders to watch.
+    pub(crate) fn folders(&self) -> anyhow::Result<BTreeSet<PathBuf>> {
+        let mut folders = files::folders(&self.root)?;
+        folders.insert(self.root.join(super::state::FOLDER));
+        let repository = Repository::find(&self.root)?;
+        folders.insert(repository.root);
+        Ok(folders)
+    }
+
+    /// Compiles what was read against what runs.
+    pub(crate) fn compile(
+        &mut self,
+        read: &Read,
+        incumbents: BTreeMap<(TenantName, FlowId), Program>,
+    ) -> anyhow::Result<Project> {
+        let world = World {
+            now: Timestamp::now(),
+            documents: read.documents.clone(),
+            repository: read.repository.clone(),
+            incumbents,
+        };
+        let compiled = compile(&world);
+        let broken: BTreeSet<usize> = compiled
+            .diagnostics
+            .iter()
+            .filter(|it| it.severity == Severity::Error)
+            .map(|it| it.primary.document)
+            .collect();
+        let good: Good = world
+            .documents
+            .iter()
+            .enumerate()
+            .filter_map(|(index, document)| {
+                let text = if broken.contains(&index) {
+                    self.good.get(&document.origin)?
+                } else {
+                    &document.text
+                };
+                Some((document.origin.clone(), text.clone()))
+            })
+            .collect();
+        if good != self.good {
+            let plain: BTreeMap<&str, &str> =
+                good.iter().map(|(name, text)| (name.as_str(), &**text)).collect();
+            write_private(&self.good_file, &serde_json::to_vec(&plain)?)?;
+            self.good = good;
+        }
+        Ok(Project {
+            documents: world.documents,
+            unreadable: read.unreadable.clone(),
+            compiled,
+        })
+    }
+}

@@ -1,0 +1,100 @@
+//! A save that was applied and is not yet confirmed by the runtimes.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use vrsky_broker::{Action, Revoked};
+use vrsky_plan::{FlowId, Plan, Program, Report, TenantName};
+
+/// When the runtimes have not reported by then, we say so and go on waiting silently.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is waited for.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    /// When the save was seen.
+    pub(crate) since: Instant,
+    /// Flows whose program changed, came or went.
+    pub(crate) flows: Vec<String>,
+    /// What the broker did.
+    pub(crate) actions: Vec<Action>,
+    /// What ended.
+    pub(crate) revoked: Vec<Revoked>,
+    /// The hashes that runtimes have to report.
+    wanted: BTreeMap<FlowId, String>,
+}
+
+impl Pending {
+    /// What changes between what ran and `plan`.
+    pub(crate) fn between(
+        since: Instant,
+        before: &BTreeMap<(TenantName, FlowId), Program>,
+        plan: &Plan,
+    ) -> Self {
+        let programs = plan.tenants.iter().flat_map(|(tenant, it)| {
+            it.programs.iter().map(move |(flow, program)| ((tenant.clone(), flow.clone()), program))
+        });
+        let after: BTreeMap<_, _> = programs.collect();
+        let wanted: BTreeMap<FlowId, String> = after
+            .iter()
+            .filter(|(key, program)| {
+                before.get(*key).is_none_or(|before| before.hash != program.hash)
+            })
+            .map(|((_, flow), program)| (flow.clone(), program.hash.clone()))
+            .collect();
+        let gone = before.keys().filter(|key| !after.contains_key(*key));
+        let mut flows: Vec<String> = wanted
+            .keys()
+            .map(ToString::to_string)
+            .chain(gone.map(|(_, flow)| format!("{flow} (removed)")))
+            .collect();
+        flows.sort();
+        Self {
+            since,
+            flows,
+            actions: Vec::new(),
+            revoked: Vec::new(),
+            wanted,
+        }
+    }
+
+    /// All programs of `plan`: what a start waits for.
+    pub(crate) fn all(since: Instant, plan: &Plan) -> Self {
+        Self::between(since, &BTreeMap::new(), plan)
+    }
+
+    /// Takes a newer save in: both must be confirmed, the older save's clock runs on.
+    pub(crate) fn after(mut self, older: Option<Self>, plan: &Plan) -> Self {
+        let Some(older) = older else { return self };
+        self.since = older.since;
+        self.actions.splice(0..0, older.actions);
+        self.revoked.splice(0..0, older.revoked);
+        self.flows.extend(older.flows);
+        self.flows.sort();
+        self.flows.dedup();
+        let exists = |flow: &FlowId| plan.tenants.values().any(|it| it.programs.contains_key(flow));
+        for (flow, hash) in older.wanted {
+            if exists(&flow) {
+                self.wanted.entry(flow).or_insert(hash);
+            }
+        }
+        self
+    }
+
+    /// Takes a report in.
+    pub(crate) fn confirm(&mut self, report: &Report) {
+        if self.wanted.get(&report.flow) == Some(&report.program) {
+            self.wanted.remove(&report.flow);
+        }
+    }
+
+    /// Whether all that is waited for was reported.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.wanted.is_empty()
+    }
+
+    /// Whether it is time to say that it takes long.
+    pub(crate) fn is_late(&self) -> bool {
+        self.since.elapsed() > PATIENCE
+    }
+}
