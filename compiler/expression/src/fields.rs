@@ -1,0 +1,167 @@
+//! Which fields may be read: those that a contract declares, and what the program itself has put
+//! there. VRL takes any field of an open object for granted, and an unknown field of a closed one for
+//! null; here both are mistakes.
+
+use vrl::path::{OwnedSegment, OwnedValuePath};
+use vrl::value::Kind;
+use vrl::value::kind::Collection;
+
+/// What is declared below `.` or `%`, as far as the program has come.
+#[derive(Clone, Debug)]
+pub(crate) struct Fields {
+    declared: Kind,
+    /// Places that hold computed values: what is below them is the program's own affair.
+    free: Vec<Vec<OwnedSegment>>,
+}
+
+/// What an expression declares when it is assigned. `None` in its place means computed.
+#[derive(Clone, Debug)]
+pub(crate) struct Declared {
+    kind: Kind,
+    free: Vec<Vec<OwnedSegment>>,
+}
+
+/// A field that nobody declared.
+#[derive(Debug)]
+pub(crate) struct Undeclared {
+    /// Which segment of the path.
+    pub(crate) segment: usize,
+    /// The fields that are declared beside it.
+    pub(crate) beside: Vec<String>,
+    /// Whether the parent may have fields at all.
+    pub(crate) parent: Parent,
+}
+
+/// What the undeclared field was looked for in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Parent {
+    Open,
+    Closed,
+    NoObject,
+    NoArray,
+}
+
+impl Declared {
+    /// A constant.
+    pub(crate) fn scalar() -> Self {
+        Self { kind: Kind::null(), free: Vec::new() }
+    }
+
+    /// An object literal.
+    pub(crate) fn object(fields: impl IntoIterator<Item = (String, Option<Self>)>) -> Self {
+        let mut collection = Collection::empty();
+        let mut free = Vec::new();
+        for (name, declared) in fields {
+            let segment = OwnedSegment::Field(name.as_str().into());
+            let declared = declared.unwrap_or_else(|| Self { kind: Kind::json(), free: vec![Vec::new()] });
+            free.extend(declared.free.into_iter().map(|path| {
+                let mut whole = vec![segment.clone()];
+                whole.extend(path);
+                whole
+            }));
+            collection.known_mut().insert(name.into(), declared.kind);
+        }
+        Self { kind: Kind::object(collection), free }
+    }
+}
+
+impl Fields {
+    /// The fields of a type.
+    pub(crate) fn new(declared: Kind) -> Self {
+        Self { declared, free: Vec::new() }
+    }
+
+    /// Whether a path may be read.
+    pub(crate) fn read(&self, path: &OwnedValuePath) -> Result<(), Undeclared> {
+        let mut kind = std::borrow::Cow::Borrowed(&self.declared);
+        for (at, segment) in path.segments.iter().enumerate() {
+            if self.free.iter().any(|free| free.len() <= at && path.segments.starts_with(free)) {
+                return Ok(());
+            }
+            kind = match segment {
+                OwnedSegment::Field(name) => {
+                    let undeclared = |parent, beside| Undeclared { segment: at, beside, parent };
+                    let Some(object) = kind.as_object() else {
+                        return Err(undeclared(Parent::NoObject, Vec::new()));
+                    };
+                    if let Some(kind) = object.known().get(&name.clone().into()) {
+                        std::borrow::Cow::Owned(kind.clone())
+                    } else if object.is_unknown_exact() && object.unknown_kind().contains_any_defined() {
+                        // `additionalProperties: {…}` declares every name.
+                        std::borrow::Cow::Owned(object.unknown_kind())
+                    } else {
+                        let beside = object.known().keys().map(|field| field.as_str().to_owned()).collect();
+                        let closed = !object.unknown_kind().contains_any_defined();
+                        return Err(undeclared(if closed { Parent::Closed } else { Parent::Open }, beside));
+                    }
+                }
+                OwnedSegment::Index(index) => {
+                    let undeclared = Undeclared { segment: at, beside: Vec::new(), parent: Parent::NoArray };
+                    let Some(array) = kind.as_array() else { return Err(undeclared) };
+                    let known = usize::try_from(*index).ok().and_then(|index| array.known().get(&index.into()));
+                    match known {
+                        Some(kind) => std::borrow::Cow::Owned(kind.clone()),
+                        None if *index < 0 || array.unknown_kind().contains_any_defined() => {
+                            std::borrow::Cow::Owned(array.reduced_kind())
+                        }
+                        None => return Err(undeclared),
+                    }
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// What reading a path declares when it is assigned elsewhere.
+    pub(crate) fn declared(&self, path: &OwnedValuePath) -> Declared {
+        let free = self
+            .free
+            .iter()
+            .filter_map(|free| {
+                if path.segments.starts_with(free) {
+                    return Some(Vec::new());
+                }
+                free.strip_prefix(path.segments.as_slice()).map(<[OwnedSegment]>::to_vec)
+            })
+            .collect();
+        Declared { kind: self.declared.at_path(path).without_undefined(), free }
+    }
+
+    /// A path gets a value.
+    pub(crate) fn write(&mut self, path: &OwnedValuePath, value: Option<Declared>) {
+        let value = value.unwrap_or_else(|| Declared { kind: Kind::json(), free: vec![Vec::new()] });
+        if value.kind.contains_any_defined() {
+            self.declared.set_at_path(path, value.kind);
+        }
+        self.free.retain(|free| !free.starts_with(&path.segments));
+        self.free.extend(value.free.into_iter().map(|inner| {
+            let mut whole = path.segments.clone();
+            whole.extend(inner);
+            whole
+        }));
+    }
+
+    /// An object is merged into a path.
+    pub(crate) fn merge(&mut self, path: &OwnedValuePath, value: Option<Declared>) {
+        let Some(value) = value else {
+            self.free.push(path.segments.clone());
+            return;
+        };
+        for (field, kind) in value.kind.as_object().map(Collection::known).into_iter().flatten() {
+            let mut whole = path.clone();
+            whole.push_field(field.as_str());
+            self.declared.set_at_path(&whole, kind.clone().upgrade_undefined());
+        }
+        self.free.extend(value.free.into_iter().map(|inner| {
+            let mut whole = path.segments.clone();
+            whole.extend(inner);
+            whole
+        }));
+    }
+
+    /// Either this or the other happened.
+    pub(crate) fn or(&mut self, other: Self) {
+        self.declared = self.declared.union(other.declared);
+        self.free.extend(other.free);
+    }
+}

@@ -1,0 +1,80 @@
+//! Functions that take closures. VRL infers the types of their results as if the closure ran exactly
+//! once, which is wrong: what is inside such a result is unknown here.
+
+use vrl::compiler::function::{ArgumentList, Compiled, Example, FunctionCompileContext, Parameter, closure};
+use vrl::compiler::state::{TypeInfo, TypeState};
+use vrl::compiler::{Context, Expression, Function, Resolved, TypeDef};
+use vrl::value::kind::Collection;
+use vrl::value::{Kind, Value};
+
+/// A function whose result keeps its outermost type only.
+#[derive(Debug)]
+pub(super) struct Opaque<F>(pub(super) F);
+
+#[derive(Clone, Debug)]
+struct OpaqueCall(Box<dyn Expression>);
+
+impl<F: Function> Function for Opaque<F> {
+    fn identifier(&self) -> &'static str {
+        self.0.identifier()
+    }
+
+    fn usage(&self) -> &'static str {
+        self.0.usage()
+    }
+
+    fn category(&self) -> &'static str {
+        self.0.category()
+    }
+
+    fn return_kind(&self) -> u16 {
+        self.0.return_kind()
+    }
+
+    fn pure(&self) -> bool {
+        self.0.pure()
+    }
+
+    fn examples(&self) -> &'static [Example] {
+        self.0.examples()
+    }
+
+    fn parameters(&self) -> &'static [Parameter] {
+        self.0.parameters()
+    }
+
+    fn closure(&self) -> Option<closure::Definition> {
+        self.0.closure()
+    }
+
+    fn compile(&self, state: &TypeState, context: &mut FunctionCompileContext, arguments: ArgumentList) -> Compiled {
+        Ok(Box::new(OpaqueCall(self.0.compile(state, context, arguments)?)))
+    }
+}
+
+impl Expression for OpaqueCall {
+    fn resolve(&self, context: &mut Context<'_>) -> Resolved {
+        self.0.resolve(context)
+    }
+
+    fn resolve_constant(&self, _: &TypeState) -> Option<Value> {
+        None
+    }
+
+    fn type_info(&self, state: &TypeState) -> TypeInfo {
+        let mut info = self.0.type_info(state);
+        info.result = opaque(info.result);
+        info
+    }
+}
+
+fn opaque(result: TypeDef) -> TypeDef {
+    let mut kind: Kind = result.kind().clone();
+    if kind.contains_object() {
+        kind.add_object(Collection::any());
+    }
+    if kind.contains_array() {
+        kind.add_array(Collection::any());
+    }
+    result.with_kind(kind)
+}

@@ -1,0 +1,137 @@
+//! Function calls: only those on the list, and nothing that changes the payload where it must not.
+
+use vrl::parser::ast::{self, Expr, Literal, Node, QueryTarget};
+
+use super::{Place, Purpose, Walk, Walked};
+use crate::cost::Cost;
+use crate::functions;
+use crate::{Mistake, MistakeKind};
+
+/// The longest literal that `replace` may put in, and `join` between: each occurrence adds it.
+const INSERTED: usize = 64;
+
+impl Walk<'_> {
+    pub(super) fn call(&mut self, call: Node<ast::FunctionCall>) -> Walked<Expr> {
+        let (span, call) = call.take();
+        let walked = self.function_call(call);
+        Walked { node: Expr::FunctionCall(Node::new(span, walked.node)), cost: walked.cost, declared: None }
+    }
+
+    pub(super) fn function_call(&mut self, call: ast::FunctionCall) -> Walked<ast::FunctionCall> {
+        let name = call.ident.inner().to_string();
+        let known = functions::find(&name).is_some();
+        if !known {
+            self.unknown_function(&call.ident, &name);
+        }
+        if name == "del" {
+            self.deletion(&call);
+        }
+        self.inserted(&call, &name);
+        let mut cost = Cost::default();
+        let arguments = call
+            .arguments
+            .into_iter()
+            .map(|argument| {
+                let (span, argument) = argument.take();
+                let expr = self.expr(argument.expr, Place::Value);
+                cost = cost.and(expr.cost);
+                Node::new(span, ast::FunctionArgument { ident: argument.ident, expr: expr.node })
+            })
+            .collect();
+        // Once to check the arguments and once by the function itself.
+        cost = cost.above(60, 2);
+        let closure = call.closure.map(|closure| {
+            let (span, closure) = closure.take();
+            self.closures += 1;
+            let block = self.block(closure.block);
+            self.closures -= 1;
+            cost = Cost { compile: cost.compile.saturating_add(block.cost.compile), ..cost };
+            Node::new(span, ast::FunctionClosure { variables: closure.variables, block: block.node })
+        });
+        let node = ast::FunctionCall { ident: call.ident, abort_on_error: call.abort_on_error, arguments, closure };
+        Walked { node, cost, declared: None }
+    }
+
+    fn unknown_function(&mut self, ident: &Node<ast::Ident>, name: &str) {
+        let span = crate::diagnose::within(self.source, &ident.span().range());
+        // The span of a call's name may reach to its bracket.
+        let span = span.start..(span.start + name.len()).min(self.source.len());
+        if let Some(reason) = functions::refused(name) {
+            self.not_allowed(span, &format!("expressions may not call `{name}`"), reason);
+            return;
+        }
+        if vrl_knows(name) {
+            let help = "docs/expressions.md lists the functions that expressions may call";
+            self.not_allowed(span, &format!("expressions may not call `{name}`"), help);
+            return;
+        }
+        let meant = crate::diagnose::nearest(name, functions::names());
+        self.mistakes.push(Mistake {
+            kind: MistakeKind::UnknownFunction,
+            message: format!("there is no function `{name}`"),
+            help: meant.map(|meant| format!("did you mean `{meant}`?")),
+            fix: meant.map(|meant| (span.clone(), meant.to_owned())),
+            span,
+        });
+    }
+
+    /// `del` changes the message, or a variable.
+    fn deletion(&mut self, call: &ast::FunctionCall) {
+        let Some(argument) = call.arguments.first() else { return };
+        let Expr::Query(query) = argument.inner().expr.inner() else { return };
+        let QueryTarget::External(prefix) = query.inner().target.inner() else { return };
+        let span = query.span().range();
+        self.external_write(*prefix, &span);
+    }
+
+    /// `replace` and `join` put one text in many places: only a short literal keeps that in bounds.
+    fn inserted(&mut self, call: &ast::FunctionCall, name: &str) {
+        let (position, keyword, what) = match name {
+            "replace" => (2, "with", "the replacement"),
+            "join" => (1, "separator", "the separator"),
+            _ => return,
+        };
+        let named = call.arguments.iter().find(|argument| {
+            argument.inner().ident.as_ref().is_some_and(|ident| ident.inner().as_ref() == keyword)
+        });
+        let positional = call.arguments.iter().filter(|argument| argument.inner().ident.is_none()).nth(position);
+        let Some(argument) = named.or(positional) else { return };
+        let length = match argument.inner().expr.inner() {
+            Expr::Literal(literal) => match literal.inner() {
+                Literal::String(template) => template.as_literal_string().map(str::len),
+                Literal::RawString(text) => Some(text.len()),
+                _ => Some(0),
+            },
+            _ => None,
+        };
+        if length.is_none_or(|length| length > INSERTED) {
+            let message = format!("{what} of `{name}` must be a literal of at most {INSERTED} bytes");
+            let help = "a longer one, repeated, could make the result far larger than the message";
+            self.not_allowed(argument.span().range(), &message, help);
+        }
+    }
+
+    /// A write to the payload or the metadata, wherever it is not a map's own statement.
+    pub(super) fn external_write(&mut self, prefix: vrl::path::PathPrefix, span: &std::ops::Range<usize>) -> bool {
+        let (message, help) = if prefix == vrl::path::PathPrefix::Metadata {
+            ("the metadata `%` is read-only", "put the value into the payload")
+        } else if self.purpose == Purpose::Filter {
+            ("a filter does not change the message", "use `==` to compare, or a `map` step to change the payload")
+        } else if self.purpose == Purpose::Computed {
+            ("a computed value does not change the message", "use a `map` step to change the payload")
+        } else if self.closures > 0 {
+            ("a closure does not change the payload", "change a variable in the closure, and the payload after it")
+        } else {
+            return true;
+        };
+        self.not_allowed(span.clone(), message, help);
+        false
+    }
+}
+
+/// Whether VRL has a function that the list leaves out.
+fn vrl_knows(name: &str) -> bool {
+    static ALL: std::sync::LazyLock<std::collections::BTreeSet<&'static str>> =
+        std::sync::LazyLock::new(|| vrl::stdlib::all().iter().map(|function| function.identifier()).collect());
+    ALL.contains(name)
+}

@@ -1,0 +1,73 @@
+//! Assignments: statements of maps, never hidden inside operators and arguments.
+
+use vrl::parser::ast::{self, Assignment, AssignmentOp, AssignmentTarget, Expr, Node, QueryTarget};
+use vrl::path::{OwnedSegment, OwnedValuePath, PathPrefix};
+
+use super::{Place, Walk, Walked};
+use crate::fields::Declared;
+
+/// The furthest array position that a program may write; VRL fills what is before it with nulls.
+const POSITION: isize = 1000;
+
+impl Walk<'_> {
+    pub(super) fn assignment(&mut self, node: Node<Assignment>, place: Place) -> Walked<Expr> {
+        let (span, assignment) = node.take();
+        if place == Place::Value {
+            let help = "assign in a statement of its own, before";
+            self.not_allowed(span.range(), "an assignment is not a value here", help);
+        }
+        match assignment {
+            Assignment::Single { target, op, expr } => {
+                let value = self.expr(*expr, Place::Statement);
+                self.target(&target, &op, value.declared.clone());
+                let assignment = Assignment::Single { target, op, expr: Box::new(value.node) };
+                Walked {
+                    node: Expr::Assignment(Node::new(span, assignment)),
+                    cost: value.cost.above(16, 2),
+                    declared: value.declared,
+                }
+            }
+            Assignment::Infallible { ok, err, op, expr } => {
+                let value = self.expr(*expr, Place::Statement);
+                self.target(&ok, &op, None);
+                self.target(&err, &AssignmentOp::Assign, None);
+                let assignment = Assignment::Infallible { ok, err, op, expr: Box::new(value.node) };
+                Walked {
+                    node: Expr::Assignment(Node::new(span, assignment)),
+                    cost: value.cost.above(16, 2),
+                    declared: None,
+                }
+            }
+        }
+    }
+
+    fn target(&mut self, target: &Node<AssignmentTarget>, op: &AssignmentOp, value: Option<Declared>) {
+        let root = OwnedValuePath::root();
+        let (prefix, path): (Option<PathPrefix>, &OwnedValuePath) = match target.inner() {
+            AssignmentTarget::Noop => return,
+            AssignmentTarget::Query(ast::Query { target, path }) => match target.inner() {
+                QueryTarget::External(prefix) => (Some(*prefix), path.inner()),
+                _ => (None, path.inner()),
+            },
+            AssignmentTarget::Internal(_, path) => (None, path.as_ref().unwrap_or(&root)),
+            AssignmentTarget::External(path) => match path {
+                Some(path) => (Some(path.prefix), &path.path),
+                None => (Some(PathPrefix::Event), &root),
+            },
+        };
+        let span = target.span().range();
+        let far = path.segments.iter().any(|segment| matches!(segment, OwnedSegment::Index(index) if index.abs() > POSITION));
+        if far {
+            let help = "VRL fills what is before it with nulls";
+            self.not_allowed(span.clone(), &format!("positions beyond {POSITION} cannot be written"), help);
+        }
+        let Some(prefix) = prefix else { return };
+        if !self.external_write(prefix, &span) {
+            return;
+        }
+        match op {
+            AssignmentOp::Assign => self.payload.write(path, value),
+            AssignmentOp::Merge => self.payload.merge(path, value),
+        }
+    }
+}
