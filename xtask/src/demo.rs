@@ -2,7 +2,6 @@
 
 mod arguments;
 mod flood;
-mod ledger;
 mod narrate;
 mod story;
 

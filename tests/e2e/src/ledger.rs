@@ -24,7 +24,7 @@ pub struct Ledger {
     sent: BTreeMap<String, Expected>,
     accepted: BTreeSet<String>,
     delivered: BTreeMap<String, Vec<Value>>,
-    dead: BTreeMap<String, u64>,
+    dead: BTreeSet<String>,
 }
 
 /// The judgement.
@@ -68,7 +68,13 @@ impl Ledger {
 
     /// It is a dead letter.
     pub fn bury(&mut self, id: impl Into<String>) {
-        *self.dead.entry(id.into()).or_default() += 1;
+        self.dead.insert(id.into());
+    }
+
+    /// Accepted messages that must become dead letters.
+    pub fn must_be_buried(&self) -> BTreeSet<String> {
+        let is_poison = |id: &&String| self.sent.get(*id) == Some(&Expected::DeadLettered);
+        self.accepted.iter().filter(is_poison).cloned().collect()
     }
 
     /// Judges. Call it when the faults have stopped and nothing moves any more.
@@ -83,7 +89,7 @@ impl Ledger {
         for id in &self.accepted {
             let is_met = match self.sent.get(id) {
                 Some(Expected::Delivered(_)) => self.delivered.contains_key(id),
-                Some(Expected::DeadLettered) => self.dead.contains_key(id),
+                Some(Expected::DeadLettered) => self.dead.contains(id),
                 // That they ended nowhere else is judged below.
                 Some(Expected::Filtered) => {
                     verdict.filtered += usize::from(!self.is_seen(id));
@@ -106,7 +112,7 @@ impl Ledger {
                 Some(_) => verdict.wrong.push(id.clone()),
             }
         }
-        for id in self.dead.keys() {
+        for id in &self.dead {
             match self.sent.get(id) {
                 None => verdict.phantom.push(id.clone()),
                 Some(Expected::DeadLettered) => {}
@@ -117,7 +123,7 @@ impl Ledger {
     }
 
     fn is_seen(&self, id: &str) -> bool {
-        self.delivered.contains_key(id) || self.dead.contains_key(id)
+        self.delivered.contains_key(id) || self.dead.contains(id)
     }
 }
 

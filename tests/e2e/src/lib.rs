@@ -9,6 +9,7 @@ pub mod cache;
 pub mod dev;
 pub mod event;
 pub mod folder;
+pub mod fulfilment;
 pub mod ledger;
 pub mod orders;
 pub mod poster;

@@ -4,15 +4,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use vrsky_e2e::event::Event;
-use vrsky_e2e::{Dev, Folder, Ledger, Receiver, process};
+use vrsky_e2e::{Dev, Folder, Ledger, Receiver, fulfilment, process};
 
 use super::arguments::Arguments;
 use super::flood::{self, Waves};
-use super::ledger;
 use super::narrate::Narrator;
 
 const GRANT: &str = "acme/grant.yaml";
 const SHIPPING: &str = "globex/flow.yaml";
+/// How long a wave may take to arrive.
+const ENOUGH: Duration = Duration::from_secs(60);
 
 /// Tells it from beginning to end.
 pub(crate) async fn tell(arguments: &Arguments) -> anyhow::Result<()> {
@@ -35,7 +36,7 @@ pub(crate) async fn tell(arguments: &Arguments) -> anyhow::Result<()> {
 
     narrator.chapter("Orders come in, some of them poisonous; globex' runtime is killed with -9");
     let first = waves.take(arguments.orders * 6 / 10);
-    let mut wanted = ledger::note(&mut ledger, first.clone(), true);
+    let mut wanted = fulfilment::note(&mut ledger, first.clone(), true);
     let killed = kill_on_the_way(&dev, &receiver, wanted / 3);
     let (posted, killed) = tokio::join!(flood::post(&shop, first.clone()), killed);
     let (mut posted, killed) = (posted?, killed?);
@@ -46,7 +47,7 @@ pub(crate) async fn tell(arguments: &Arguments) -> anyhow::Result<()> {
         killed.after,
         killed.back.as_millis()
     ));
-    ledger::wait_delivered(&receiver, wanted).await?;
+    fulfilment::wait_delivered(&receiver, wanted, ENOUGH).await?;
     narrator.say(&format!("{wanted} of them had to arrive at the warehouse, and did."));
 
     narrator.chapter("A slip of the pen");
@@ -67,9 +68,9 @@ pub(crate) async fn tell(arguments: &Arguments) -> anyhow::Result<()> {
         found.primary.line
     ));
     let slip = waves.take(arguments.orders / 10);
-    wanted += ledger::note(&mut ledger, slip.clone(), true);
+    wanted += fulfilment::note(&mut ledger, slip.clone(), true);
     posted.accepted.extend(flood::post(&shop, slip).await?.accepted);
-    ledger::wait_delivered(&receiver, wanted).await?;
+    fulfilment::wait_delivered(&receiver, wanted, ENOUGH).await?;
     for attempts in [30, 31, 32] {
         let edited = good.replace("attempts: 20", &format!("attempts: {attempts}"));
         saves.push(save(&dev, &folder, SHIPPING, &edited).await?);
@@ -79,38 +80,38 @@ pub(crate) async fn tell(arguments: &Arguments) -> anyhow::Result<()> {
     narrator.chapter("Acme takes the grant back, by editing its file");
     let granted = folder.read(GRANT)?;
     let accepted = posted.accepted.len() as u64;
-    ledger::wait_idle(&dev, "acme/shop-orders", accepted).await?;
+    fulfilment::wait_idle(&dev, "acme/shop-orders", accepted).await?;
     saves.push(save(&dev, &folder, GRANT, &format!("{}\n  revoked: true\n", granted.trim_end())).await?);
-    let before = ledger::distinct(&receiver);
+    let before = fulfilment::distinct(&receiver);
     let meanwhile = waves.take(arguments.orders / 10);
-    ledger::note(&mut ledger, meanwhile.clone(), false);
+    fulfilment::note(&mut ledger, meanwhile.clone(), false);
     posted.accepted.extend(flood::post(&shop, meanwhile.clone()).await?.accepted);
     let accepted = posted.accepted.len() as u64;
-    ledger::wait_idle(&dev, "acme/shop-orders", accepted).await?;
+    fulfilment::wait_idle(&dev, "acme/shop-orders", accepted).await?;
     narrator.say(&format!(
         "revoked: true. {} orders posted since; {} of them reached globex.",
         meanwhile.len(),
-        ledger::distinct(&receiver) - before
+        fulfilment::distinct(&receiver) - before
     ));
 
     narrator.chapter("And gives it again");
     saves.push(save(&dev, &folder, GRANT, &granted).await?);
     let last = waves.take(arguments.orders - meanwhile.end);
-    wanted += ledger::note(&mut ledger, last.clone(), true);
+    wanted += fulfilment::note(&mut ledger, last.clone(), true);
     posted.accepted.extend(flood::post(&shop, last.clone()).await?.accepted);
-    ledger::wait_delivered(&receiver, wanted).await?;
+    fulfilment::wait_delivered(&receiver, wanted, ENOUGH).await?;
     let accepted = posted.accepted.len() as u64;
-    ledger::wait_idle(&dev, "acme/shop-orders", accepted).await?;
+    fulfilment::wait_idle(&dev, "acme/shop-orders", accepted).await?;
     narrator.say(&format!("{} more orders; the shared ones arrive again.", last.len()));
 
     narrator.chapter("The ledger");
     for id in posted.accepted {
         ledger.accept(id);
     }
-    ledger::settle(&mut ledger, &dev, &receiver).await?;
+    fulfilment::settle(&mut ledger, &dev, &receiver).await?;
     let verdict = ledger.judge();
     narrator.say(&verdict.to_string());
-    let (written, lines) = ledger::in_file(&folder)?;
+    let (written, lines) = fulfilment::in_file(&folder)?;
     let arrived = receiver.ids("/warehouse", "order");
     narrator.say(&format!(
         "  the file has {} orders on {lines} lines, {} the warehouse's",
