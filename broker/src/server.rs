@@ -9,6 +9,7 @@ mod find;
 pub use config::ServerConfig;
 pub use find::{MINIMUM_VERSION, find_server};
 
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -107,6 +108,8 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            // Ctrl-C on a terminal goes to its whole group: the server ends after its clients.
+            .process_group(0)
             .spawn()
             .map_err(|source| io(&program, source))?;
         let mut server = Self {
