@@ -17,8 +17,25 @@ pub(crate) struct Arguments {
 /// Runs the story and shows its ledger.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     setup::nats_server()?;
-    step::run(&mut cargo(&["build", "--quiet", "-p", "vrsky", "-p", "vrsky-runtime"]))?;
-    step::run(cargo(&["test", "-p", "vrsky-e2e", "--test", "kill_runtime", "--", "--nocapture"])
+    step::run(&mut cargo(&[
+        "build",
+        "--quiet",
+        "-p",
+        "vrsky",
+        "-p",
+        "vrsky-runtime",
+    ]))?;
+    step::run(
+        cargo(&[
+            "test",
+            "-p",
+            "vrsky-e2e",
+            "--test",
+            "kill_runtime",
+            "--",
+            "--nocapture",
+        ])
         .env("VRSKY_MESSAGES", arguments.messages.to_string())
-        .env("VRSKY_KILLS", arguments.kills.to_string()))
+        .env("VRSKY_KILLS", arguments.kills.to_string()),
+    )
 }

@@ -13,7 +13,14 @@ use crate::step::{self, cargo};
 /// Builds what is needed, then tells the story.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     setup::nats_server()?;
-    step::run(&mut cargo(&["build", "--quiet", "-p", "vrsky", "-p", "vrsky-runtime"]))?;
+    step::run(&mut cargo(&[
+        "build",
+        "--quiet",
+        "-p",
+        "vrsky",
+        "-p",
+        "vrsky-runtime",
+    ]))?;
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(story::tell(arguments))
 }

@@ -8,7 +8,9 @@ const OWNERS: [(&str, Option<&str>); 2] = [("vrsky-crds", None), ("vrsky-e2e", S
 /// Rewrites all, then shows what changed.
 pub(crate) fn run() -> anyhow::Result<()> {
     let mut steps = Steps::default();
-    steps.take("build", || step::run(&mut cargo(&["build", "--quiet", "-p", "vrsky"])))?;
+    steps.take("build", || {
+        step::run(&mut cargo(&["build", "--quiet", "-p", "vrsky"]))
+    })?;
     for (package, test) in OWNERS {
         steps.take(package, || {
             let mut command = cargo(&["test", "--quiet", "-p", package]);

@@ -19,7 +19,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     runtime.block_on(async {
         let receiver = Receiver::listen(&arguments.listen, true).await?;
         receiver.answer("/", Answer::status(arguments.status));
-        println!("listening at {}, answering {}; Ctrl-C ends it", receiver.url(), arguments.status);
+        println!(
+            "listening at {}, answering {}; Ctrl-C ends it",
+            receiver.url(),
+            arguments.status
+        );
         std::future::pending::<anyhow::Result<()>>().await
     })
 }

@@ -48,7 +48,10 @@ pub(crate) fn nats_server() -> anyhow::Result<PathBuf> {
             .current_dir(module()),
     )?;
     std::fs::rename(&built, &target)?;
-    anyhow::ensure!(version(&target) == Some(wanted), "the nats-server that was built has another version");
+    anyhow::ensure!(
+        version(&target) == Some(wanted),
+        "the nats-server that was built has another version"
+    );
     println!("nats-server {} at {}", words(wanted), target.display());
     Ok(target)
 }
@@ -65,13 +68,21 @@ pub(crate) fn webhooks_examples() -> anyhow::Result<PathBuf> {
     step::require("npm", NODE)?;
     let parent = target.parent().context("it has a folder")?;
     std::fs::create_dir_all(parent)?;
-    let place = tempfile::Builder::new().prefix("webhooks-examples-").tempdir_in(parent)?;
+    let place = tempfile::Builder::new()
+        .prefix("webhooks-examples-")
+        .tempdir_in(parent)?;
     for file in ["package.json", "package-lock.json"] {
         std::fs::copy(pins.join(file), place.path().join(file))?;
     }
     step::run(
         Command::new("npm")
-            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+            .args([
+                "ci",
+                "--ignore-scripts",
+                "--no-audit",
+                "--no-fund",
+                "--loglevel=error",
+            ])
             .current_dir(place.path()),
     )?;
     // Whole or not at all: an interrupted install is not taken for a finished one.
@@ -83,7 +94,10 @@ pub(crate) fn webhooks_examples() -> anyhow::Result<PathBuf> {
 /// A Python with the pinned mq-bridge, for the benchmark only.
 pub(crate) fn mq_bridge() -> anyhow::Result<PathBuf> {
     let pins = program::repository().join("tools/mq-bridge/requirements.txt");
-    let folder = format!("mq-bridge-{}", cache::digest(&std::fs::read_to_string(&pins)?));
+    let folder = format!(
+        "mq-bridge-{}",
+        cache::digest(&std::fs::read_to_string(&pins)?)
+    );
     let target = cache::folder()?.join(folder);
     let python = target.join("bin/python3");
     let done = target.join(".installed");
@@ -92,7 +106,14 @@ pub(crate) fn mq_bridge() -> anyhow::Result<PathBuf> {
         step::run(Command::new("python3").args(["-m", "venv"]).arg(&target))?;
         step::run(
             Command::new(&python)
-                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+                .args([
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                    "-r",
+                ])
                 .arg(&pins),
         )?;
         std::fs::write(&done, "")?;
@@ -126,7 +147,10 @@ fn version(binary: &Path) -> Option<Version> {
 fn pinned_version() -> anyhow::Result<Version> {
     let text = std::fs::read_to_string(module().join("go.mod"))?;
     text.lines()
-        .find_map(|line| line.trim().strip_prefix("github.com/nats-io/nats-server/v2 v"))
+        .find_map(|line| {
+            line.trim()
+                .strip_prefix("github.com/nats-io/nats-server/v2 v")
+        })
         .and_then(parse)
         .context("tools/nats-server/go.mod names no nats-server")
 }

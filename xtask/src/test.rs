@@ -8,17 +8,32 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let mut steps = Steps::default();
     steps.take("setup", setup::run)?;
     if has_component("fmt") {
-        steps.take("format", || step::run(&mut cargo(&["fmt", "--all", "--check"])))?;
+        steps.take("format", || {
+            step::run(&mut cargo(&["fmt", "--all", "--check"]))
+        })?;
     }
     if has_component("clippy") {
         steps.take("lint", || {
-            let lint = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
+            let lint = [
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--quiet",
+                "--",
+                "-D",
+                "warnings",
+            ];
             step::run(&mut cargo(&lint))
         })?;
     }
     // The binaries that stories run are built here, with the features that the tests are built with.
     steps.take("build", || {
-        step::run(&mut cargo(&["build", "--workspace", "--all-targets", "--quiet"]))
+        step::run(&mut cargo(&[
+            "build",
+            "--workspace",
+            "--all-targets",
+            "--quiet",
+        ]))
     })?;
     steps.print();
     println!("\n── test");
@@ -26,7 +41,9 @@ pub(crate) fn run() -> anyhow::Result<()> {
 }
 
 fn has_component(name: &str) -> bool {
-    let found = cargo(&[name, "--version"]).output().is_ok_and(|it| it.status.success());
+    let found = cargo(&[name, "--version"])
+        .output()
+        .is_ok_and(|it| it.status.success());
     if !found {
         println!("cargo {name} is not installed: skipped. Install it: rustup component add {name}");
     }

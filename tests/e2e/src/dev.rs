@@ -143,7 +143,11 @@ impl Dev {
     pub fn runtime(&self, tenant: &str) -> Option<u32> {
         let mut running = None;
         for event in lock(&self.heard).iter() {
-            if let Event::Runtime { tenant: whose, pid, state } = event
+            if let Event::Runtime {
+                tenant: whose,
+                pid,
+                state,
+            } = event
                 && whose == tenant
             {
                 running = (state == "started").then_some(*pid);
@@ -162,9 +166,16 @@ impl Dev {
     }
 
     /// Waits until a tenant's runtime runs that is not `other`.
-    pub async fn wait_runtime(&self, tenant: &str, other: u32, limit: Duration) -> anyhow::Result<u32> {
+    pub async fn wait_runtime(
+        &self,
+        tenant: &str,
+        other: u32,
+        limit: Duration,
+    ) -> anyhow::Result<u32> {
         let found = crate::until(limit, || self.runtime(tenant).filter(|pid| *pid != other)).await;
-        found.with_context(|| format!("the runtime of {tenant} was not started again within {limit:?}"))
+        found.with_context(|| {
+            format!("the runtime of {tenant} was not started again within {limit:?}")
+        })
     }
 
     /// How many events came so far: a mark to wait from.
@@ -185,25 +196,38 @@ impl Dev {
         what: &str,
         ask: impl Fn(&Event) -> Option<T>,
     ) -> anyhow::Result<T> {
-        let found = crate::until(limit, || lock(&self.heard).iter().skip(mark).find_map(&ask)).await;
+        let found =
+            crate::until(limit, || lock(&self.heard).iter().skip(mark).find_map(&ask)).await;
         found.with_context(|| format!("dev did not say within {limit:?}: {what}\n{}", self.said()))
     }
 
     /// Waits until a save after `mark` took effect; milliseconds since it was seen.
     pub async fn wait_applied(&self, mark: usize) -> anyhow::Result<u64> {
-        self.wait(mark, Duration::from_secs(20), "a save took effect", |event| match event {
-            Event::Applied { ms, confirmed: true, .. } => Some(*ms),
-            _ => None,
-        })
+        self.wait(
+            mark,
+            Duration::from_secs(20),
+            "a save took effect",
+            |event| match event {
+                Event::Applied {
+                    ms,
+                    confirmed: true,
+                    ..
+                } => Some(*ms),
+                _ => None,
+            },
+        )
         .await
     }
 
     /// The newest report of a flow.
     pub fn report(&self, flow: &str) -> Option<Report> {
-        lock(&self.heard).iter().rev().find_map(|event| match event {
-            Event::Report(report) if report.flow == flow => Some((**report).clone()),
-            _ => None,
-        })
+        lock(&self.heard)
+            .iter()
+            .rev()
+            .find_map(|event| match event {
+                Event::Report(report) if report.flow == flow => Some((**report).clone()),
+                _ => None,
+            })
     }
 
     /// Dead letters of a tenant, with their payloads, read with its support credentials.
@@ -305,7 +329,9 @@ fn note(said: &Mutex<String>, line: &str) {
     said.push('\n');
     if said.len() > 32 << 10 {
         let from = said.len() - (16 << 10);
-        let from = (from..said.len()).find(|at| said.is_char_boundary(*at)).unwrap_or(0);
+        let from = (from..said.len())
+            .find(|at| said.is_char_boundary(*at))
+            .unwrap_or(0);
         said.drain(..from);
     }
 }

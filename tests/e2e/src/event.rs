@@ -7,7 +7,11 @@ use serde_json::Value;
 
 /// One line. Fields that no story needs are left out.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "event",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 pub enum Event {
     /// Everything runs.
     Ready {

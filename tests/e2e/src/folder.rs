@@ -22,7 +22,9 @@ impl Folder {
     /// path) instead of `http://127.0.0.1:9000`.
     pub fn example(name: &str, receiver: &str) -> anyhow::Result<Self> {
         let folder = Self::empty()?;
-        let from = crate::program::repository().join("examples/flows").join(name);
+        let from = crate::program::repository()
+            .join("examples/flows")
+            .join(name);
         copy(&from, folder.path())?;
         for file in folder.manifests()? {
             let text = std::fs::read_to_string(&file)?;
@@ -41,7 +43,10 @@ impl Folder {
         let path = self.path().join(name);
         let parent = path.parent().context("a file has a folder")?;
         std::fs::create_dir_all(parent)?;
-        let file = path.file_name().context("a file has a name")?.to_string_lossy();
+        let file = path
+            .file_name()
+            .context("a file has a name")?
+            .to_string_lossy();
         let temporary = parent.join(format!(".{file}.saving"));
         std::fs::write(&temporary, text)?;
         std::fs::rename(&temporary, &path).with_context(|| format!("cannot save {name}"))
@@ -49,7 +54,8 @@ impl Folder {
 
     /// Reads a file.
     pub fn read(&self, name: &str) -> anyhow::Result<String> {
-        std::fs::read_to_string(self.path().join(name)).with_context(|| format!("cannot read {name}"))
+        std::fs::read_to_string(self.path().join(name))
+            .with_context(|| format!("cannot read {name}"))
     }
 
     /// Replaces text in a file and saves it. The text must be there.
@@ -61,7 +67,8 @@ impl Folder {
 
     /// Deletes a file.
     pub fn delete(&self, name: &str) -> anyhow::Result<()> {
-        std::fs::remove_file(self.path().join(name)).with_context(|| format!("cannot delete {name}"))
+        std::fs::remove_file(self.path().join(name))
+            .with_context(|| format!("cannot delete {name}"))
     }
 
     fn manifests(&self) -> anyhow::Result<Vec<PathBuf>> {
@@ -85,11 +92,17 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
 
 /// All files below, hidden ones left out.
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.map(|it| it.path())).collect::<Result<_, _>>()?;
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.map(|it| it.path()))
+        .collect::<Result<_, _>>()?;
     paths.sort();
     for path in paths {
-        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
+        if path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with('.'))
+        {
             continue;
         }
         if path.is_dir() {

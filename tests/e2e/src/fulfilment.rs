@@ -3,18 +3,25 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use serde_json::Value;
 use crate::orders::{self, Order};
 use crate::{Dev, Expected, Folder, Ledger, Receiver};
+use anyhow::Context as _;
+use serde_json::Value;
 
 /// Waits until all orders that the warehouse must get have arrived.
-pub async fn wait_delivered(receiver: &Receiver, wanted: usize, limit: Duration) -> anyhow::Result<()> {
+pub async fn wait_delivered(
+    receiver: &Receiver,
+    wanted: usize,
+    limit: Duration,
+) -> anyhow::Result<()> {
     // Counting is cheap, telling apart is not.
     let arrived = || receiver.count_at("/warehouse") >= wanted && distinct(receiver) >= wanted;
     let found = crate::until(limit, || arrived().then_some(())).await;
     found.with_context(|| {
-        format!("the warehouse got {} of {wanted} orders within {limit:?}", distinct(receiver))
+        format!(
+            "the warehouse got {} of {wanted} orders within {limit:?}",
+            distinct(receiver)
+        )
     })
 }
 
@@ -30,9 +37,12 @@ pub async fn wait_idle(dev: &Dev, flow: &str, accepted: u64) -> anyhow::Result<(
             + counters.delivered.values().sum::<u64>();
         (counters.accepted >= accepted && ended >= counters.accepted).then_some(())
     };
-    crate::until(limit, is_idle)
-        .await
-        .with_context(|| format!("{flow} was not idle within {limit:?}: {:?}", dev.report(flow)))
+    crate::until(limit, is_idle).await.with_context(|| {
+        format!(
+            "{flow} was not idle within {limit:?}: {:?}",
+            dev.report(flow)
+        )
+    })
 }
 
 /// Waits until every accepted order that must become a dead letter is one.
@@ -89,7 +99,11 @@ pub async fn settle(ledger: &mut Ledger, dev: &Dev, receiver: &Receiver) -> anyh
 pub fn note(ledger: &mut Ledger, wave: std::ops::Range<u32>, shared: bool) -> usize {
     let mut delivered = 0;
     for order in wave.map(Order) {
-        let expected = if shared { order.expected() } else { order.expected_unshared() };
+        let expected = if shared {
+            order.expected()
+        } else {
+            order.expected_unshared()
+        };
         delivered += usize::from(matches!(expected, Expected::Delivered(_)));
         ledger.send(order.id(), expected);
     }

@@ -181,7 +181,13 @@ mod tests {
         let verdict = ledger.judge();
         assert!(verdict.is_clean(), "{verdict:?}");
         assert_eq!(
-            (verdict.accepted, verdict.delivered, verdict.filtered, verdict.dead_lettered, verdict.duplicated),
+            (
+                verdict.accepted,
+                verdict.delivered,
+                verdict.filtered,
+                verdict.dead_lettered,
+                verdict.duplicated
+            ),
             (3, 1, 1, 1, 1)
         );
     }

@@ -55,9 +55,7 @@ impl Order {
     pub fn post(self) -> Post {
         let (id, cents) = (self.id(), self.cents());
         let price = format!("{}.{:02}", cents / 100, cents % 100);
-        let with = |status: &str, price: Value| {
-            json!({"id": id, "status": status, "country": self.country(), "total_price": price})
-        };
+        let with = |status: &str, price: Value| json!({"id": id, "status": status, "country": self.country(), "total_price": price});
         let body = match self.sort() {
             Sort::Paid => with("paid", json!(price)),
             Sort::Open => with("open", json!(price)),
@@ -65,7 +63,11 @@ impl Order {
             Sort::BadPrice => with("paid", json!("a lot")),
             Sort::BadJson => {
                 let body = Bytes::from(format!("{{\"id\": \"{id}\", \"status\": "));
-                return Post { id, headers: Vec::new(), body };
+                return Post {
+                    id,
+                    headers: Vec::new(),
+                    body,
+                };
             }
         };
         Post::json(id.clone(), &body)

@@ -127,7 +127,12 @@ impl Posted {
     }
 }
 
-async fn insist(client: &reqwest::Client, url: &str, post: &Post, patience: Duration) -> (Fate, u64) {
+async fn insist(
+    client: &reqwest::Client,
+    url: &str,
+    post: &Post,
+    patience: Duration,
+) -> (Fate, u64) {
     let end = Instant::now() + patience;
     let mut repeated = 0;
     loop {

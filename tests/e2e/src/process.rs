@@ -75,14 +75,22 @@ pub fn children(parent: u32) -> Vec<u32> {
 /// What a process is called: the file name of its executable.
 pub fn name(pid: u32) -> Option<String> {
     let path = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
-    Some(Path::new(&path).file_name()?.to_str()?.trim_end_matches(" (deleted)").to_owned())
+    Some(
+        Path::new(&path)
+            .file_name()?
+            .to_str()?
+            .trim_end_matches(" (deleted)")
+            .to_owned(),
+    )
 }
 
 /// CPU time of a process so far, user and system, in seconds.
 pub fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .with_context(|| format!("process {pid} is gone"))?;
-    let (_, fields) = stat.rsplit_once(')').context("malformed /proc/<pid>/stat")?;
+    let (_, fields) = stat
+        .rsplit_once(')')
+        .context("malformed /proc/<pid>/stat")?;
     // Fields 14 and 15 of proc(5), counted behind the name, which is the second.
     let ticks: u64 = fields
         .split_whitespace()

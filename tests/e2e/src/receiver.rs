@@ -92,7 +92,11 @@ impl Receiver {
             // It only ends by being aborted.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self { url, shared, server })
+        Ok(Self {
+            url,
+            shared,
+            server,
+        })
     }
 
     /// `http://127.0.0.1:<port>`.
@@ -113,7 +117,11 @@ impl Receiver {
     /// What was taken under a path.
     pub fn at(&self, path: &str) -> Vec<Request> {
         let requests = lock(&self.shared.requests);
-        requests.iter().filter(|it| it.path == path).cloned().collect()
+        requests
+            .iter()
+            .filter(|it| it.path == path)
+            .cloned()
+            .collect()
     }
 
     /// How many requests were taken under a path.
@@ -143,8 +151,14 @@ impl Receiver {
     }
 
     /// Waits until at least `count` requests were taken under a path.
-    pub async fn wait_at(&self, path: &str, count: usize, limit: Duration) -> anyhow::Result<Vec<Request>> {
-        let found = crate::until(limit, || Some(self.at(path)).filter(|it| it.len() >= count)).await;
+    pub async fn wait_at(
+        &self,
+        path: &str,
+        count: usize,
+        limit: Duration,
+    ) -> anyhow::Result<Vec<Request>> {
+        let found =
+            crate::until(limit, || Some(self.at(path)).filter(|it| it.len() >= count)).await;
         found.ok_or_else(|| {
             anyhow::anyhow!(
                 "{count} requests expected at {path} within {limit:?}, {} came",
@@ -173,7 +187,10 @@ async fn take(State(shared): State<Arc<Shared>>, request: axum::extract::Request
             .headers
             .iter()
             .map(|(name, value)| {
-                (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+                (
+                    name.as_str().to_owned(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
             })
             .collect(),
         body,
@@ -186,11 +203,17 @@ async fn take(State(shared): State<Arc<Shared>>, request: axum::extract::Request
     tokio::time::sleep(answer.delay).await;
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     // Recorded before the answer leaves: whoever sees the sink's success can count on it.
-    let list = if status.is_success() { &shared.requests } else { &shared.refused };
+    let list = if status.is_success() {
+        &shared.requests
+    } else {
+        &shared.refused
+    };
     lock(list).push(request);
     let mut response = status.into_response();
     if let Some(seconds) = answer.retry_after {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
@@ -204,7 +227,10 @@ fn answer(shared: &Shared, path: &str) -> Answer {
         .map_or_else(|| Answer::status(200), |(_, answer)| answer.clone())
 }
 
-#[expect(clippy::print_stdout, reason = "`cargo xtask receiver` shows what arrives")]
+#[expect(
+    clippy::print_stdout,
+    reason = "`cargo xtask receiver` shows what arrives"
+)]
 fn announce(request: &Request) {
     println!(
         "{} {} {}",
@@ -216,5 +242,7 @@ fn announce(request: &Request) {
 
 /// A lock that a panicking test left behind is as good as any.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -14,12 +14,19 @@ const FLOW: &str = "acme/shop-orders";
 
 /// The numbers of so many paid orders.
 fn paid(from: u32, count: usize) -> Vec<Order> {
-    (from..).map(Order).filter(|order| order.sort() == Sort::Paid).take(count).collect()
+    (from..)
+        .map(Order)
+        .filter(|order| order.sort() == Sort::Paid)
+        .take(count)
+        .collect()
 }
 
 async fn post(dev: &Dev, orders: &[Order]) {
     let poster = Poster::to(format!("{}/shop", dev.url("acme").unwrap()));
-    let posted = poster.post(orders.iter().map(|order| order.post())).await.unwrap();
+    let posted = poster
+        .post(orders.iter().map(|order| order.post()))
+        .await
+        .unwrap();
     assert_eq!(posted.accepted.len(), orders.len(), "{posted:?}");
 }
 
@@ -32,8 +39,15 @@ async fn what_is_shared_arrives_in_the_words_of_the_reader() {
     post(&dev, &orders).await;
     let arrived = receiver.wait_at("/warehouse", 50, SOON).await.unwrap();
     for order in orders {
-        let found = arrived.iter().any(|request| request.json() == order.shipped());
-        assert!(found, "{} did not arrive as {}", order.id(), order.shipped());
+        let found = arrived
+            .iter()
+            .any(|request| request.json() == order.shipped());
+        assert!(
+            found,
+            "{} did not arrive as {}",
+            order.id(),
+            order.shipped()
+        );
     }
     assert!(dev.stop().unwrap().success());
 }
@@ -49,7 +63,10 @@ async fn a_revocation_is_not_held_up_by_a_broken_object_of_the_owner() {
         let shared = paid(round * 1_000, 20);
         post(&dev, &shared).await;
         accepted += shared.len();
-        receiver.wait_at("/warehouse", 20 * (round as usize + 1), SOON).await.unwrap();
+        receiver
+            .wait_at("/warehouse", 20 * (round as usize + 1), SOON)
+            .await
+            .unwrap();
 
         // Another flow of the owner does not compile, and is saved first.
         let mark = dev.mark();
@@ -66,7 +83,10 @@ async fn a_revocation_is_not_held_up_by_a_broken_object_of_the_owner() {
         assert_eq!(errors, 1);
         let mark = dev.mark();
         folder
-            .write("acme/grant.yaml", &format!("{}\n  revoked: true\n", granted.trim_end()))
+            .write(
+                "acme/grant.yaml",
+                &format!("{}\n  revoked: true\n", granted.trim_end()),
+            )
             .unwrap();
         let revoked = dev
             .wait(mark, SOON, "a revocation", |event| match event {
@@ -75,20 +95,32 @@ async fn a_revocation_is_not_held_up_by_a_broken_object_of_the_owner() {
             })
             .await
             .unwrap();
-        assert_eq!((revoked.grant.as_str(), revoked.flow.as_str()), ("acme/orders-for-globex", "globex/fulfil"));
+        assert_eq!(
+            (revoked.grant.as_str(), revoked.flow.as_str()),
+            ("acme/orders-for-globex", "globex/fulfil")
+        );
 
         let withheld = paid(round * 1_000 + 500, 20);
         post(&dev, &withheld).await;
         accepted += withheld.len();
-        fulfilment::wait_idle(&dev, FLOW, accepted as u64).await.unwrap();
+        fulfilment::wait_idle(&dev, FLOW, accepted as u64)
+            .await
+            .unwrap();
         let arrived = receiver.ids("/warehouse", "order");
-        assert!(withheld.iter().all(|order| !arrived.contains(&order.id())), "a withheld order arrived");
+        assert!(
+            withheld.iter().all(|order| !arrived.contains(&order.id())),
+            "a withheld order arrived"
+        );
 
         let mark = dev.mark();
         folder.delete("acme/broken.yaml").unwrap();
         folder.write("acme/grant.yaml", &granted).unwrap();
         let given = dev.wait(mark, SOON, "the grant is back", |event| match event {
-            Event::Applied { flows, confirmed: true, .. } if flows.iter().any(|it| it == "globex/fulfil") => Some(()),
+            Event::Applied {
+                flows,
+                confirmed: true,
+                ..
+            } if flows.iter().any(|it| it == "globex/fulfil") => Some(()),
             _ => None,
         });
         given.await.unwrap();
@@ -101,7 +133,11 @@ async fn a_revocation_is_not_held_up_by_a_broken_object_of_the_owner() {
     assert_eq!(arrived.len(), 80);
     for round in 0..3 {
         for order in paid(round * 1_000 + 500, 20) {
-            assert!(!arrived.contains(&order.id()), "{} was posted while the grant was revoked", order.id());
+            assert!(
+                !arrived.contains(&order.id()),
+                "{} was posted while the grant was revoked",
+                order.id()
+            );
         }
     }
     assert!(dev.stop().unwrap().success());

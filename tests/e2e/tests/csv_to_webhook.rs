@@ -29,19 +29,39 @@ async fn the_rows_of_a_file_arrive_once() {
     let mut expected = expected.to_vec();
     expected.sort_by_key(|contact| contact["name"].to_string());
     assert_eq!(sorted(arrived), expected);
-    let moved = || folder.path().join("inbox/.done/fair.csv").is_file().then_some(());
-    vrsky_e2e::until(SOON, moved).await.expect("the file is moved when it is done");
+    let moved = || {
+        folder
+            .path()
+            .join("inbox/.done/fair.csv")
+            .is_file()
+            .then_some(())
+    };
+    vrsky_e2e::until(SOON, moved)
+        .await
+        .expect("the file is moved when it is done");
     let report = vrsky_e2e::until(SOON, || {
-        dev.report("acme/contacts").filter(|report| report.counters.dead_lettered == 1)
+        dev.report("acme/contacts")
+            .filter(|report| report.counters.dead_lettered == 1)
     });
-    report.await.expect("the row without a number is a dead letter");
+    report
+        .await
+        .expect("the row without a number is a dead letter");
     let letters = dev.dead_letters("acme").await.unwrap();
-    assert!(letters[0].letter.error.contains("employees"), "{}", letters[0].letter.error);
+    assert!(
+        letters[0].letter.error.contains("employees"),
+        "{}",
+        letters[0].letter.error
+    );
     assert!(dev.stop().unwrap().success());
 
     // The same folder again: nothing comes twice, a new file comes.
     let dev = Dev::start(folder.path()).await.unwrap();
-    folder.write("inbox/later.csv", "name,email,employees\nLater,l@later.example,11\n").unwrap();
+    folder
+        .write(
+            "inbox/later.csv",
+            "name,email,employees\nLater,l@later.example,11\n",
+        )
+        .unwrap();
     let arrived = receiver.wait_at("/hooks/contacts", 4, SOON).await.unwrap();
     assert_eq!(arrived.len(), 4);
     assert_eq!(arrived[3].json()["name"], "Later");

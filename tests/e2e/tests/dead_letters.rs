@@ -11,9 +11,15 @@ const SOON: Duration = Duration::from_secs(30);
 
 async fn wait_letters(dev: &Dev, flow: &str, count: u64) {
     let found = vrsky_e2e::until(SOON, || {
-        dev.report(flow).filter(|report| report.counters.dead_lettered >= count)
+        dev.report(flow)
+            .filter(|report| report.counters.dead_lettered >= count)
     });
-    found.await.unwrap_or_else(|| panic!("{flow} has not {count} dead letters: {:?}", dev.report(flow)));
+    found.await.unwrap_or_else(|| {
+        panic!(
+            "{flow} has not {count} dead letters: {:?}",
+            dev.report(flow)
+        )
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,9 +39,15 @@ async fn a_redrive_delivers_what_can_be_delivered_now() {
     letters.sort_by_key(|letter| letter.letter.path.clone());
     assert_eq!(letters.len(), 2);
     let (rejected, failed) = (&letters[0].letter, &letters[1].letter);
-    assert_eq!((rejected.path.as_str(), rejected.attempts), ("spec.sinks.accounting", 1));
+    assert_eq!(
+        (rejected.path.as_str(), rejected.attempts),
+        ("spec.sinks.accounting", 1)
+    );
     assert!(rejected.error.contains("400"), "{}", rejected.error);
-    assert_eq!((failed.path.as_str(), failed.step.as_str()), ("spec.steps[0].map", "amount"));
+    assert_eq!(
+        (failed.path.as_str(), failed.step.as_str()),
+        ("spec.steps[0].map", "amount")
+    );
     assert_eq!(rejected.flow, "acme/invoices");
 
     receiver.answer("/invoices", Answer::status(200));
@@ -44,7 +56,11 @@ async fn a_redrive_delivers_what_can_be_delivered_now() {
     assert_eq!(arrived[0].json(), json!({"number": "R-1", "amount": 12.5}));
     wait_letters(&dev, "acme/invoices", 3).await;
     let letters = dev.dead_letters("acme").await.unwrap();
-    assert_eq!(letters.len(), 1, "the delivered one is gone, the other is back");
+    assert_eq!(
+        letters.len(),
+        1,
+        "the delivered one is gone, the other is back"
+    );
     assert!(String::from_utf8_lossy(&letters[0].payload).contains("R-2"));
     assert_eq!(letters[0].letter.redriven, 1);
 
@@ -67,7 +83,10 @@ async fn the_error_branch_comes_before_the_dead_letters_and_falls_back_to_them()
     let document = review[0].json();
     assert_eq!(document["flow"], "acme/refunds");
     assert_eq!(document["path"], "spec.steps[0].map");
-    assert_eq!(document["payload"], json!({"number": "F-1", "amount": "a lot"}));
+    assert_eq!(
+        document["payload"],
+        json!({"number": "F-1", "amount": "a lot"})
+    );
     assert_eq!(dev.dead_letters("acme").await.unwrap().len(), 0);
 
     receiver.answer("/review", Answer::status(500));

@@ -51,7 +51,10 @@ fn blocks<'a>(text: &'a str, open: &str, close: &str) -> Vec<&'a str> {
 fn every_manifest_in_the_documentation_compiles() {
     let mut compiled = 0;
     for page in pages() {
-        if page.parent().is_some_and(|folder| folder.ends_with("codes")) {
+        if page
+            .parent()
+            .is_some_and(|folder| folder.ends_with("codes"))
+        {
             continue;
         }
         let text = fs::read_to_string(&page).unwrap();
@@ -64,11 +67,15 @@ fn every_manifest_in_the_documentation_compiles() {
         }
         compiled += shown.len();
         let hidden = blocks(&text, "<!-- manifest", "-->");
-        let documents = shown.iter().chain(&hidden).enumerate().map(|(index, block)| Document {
-            origin: format!("{}#{index}", page.file_name().unwrap().to_string_lossy()),
-            text: (*block).into(),
-            before: None,
-        });
+        let documents = shown
+            .iter()
+            .chain(&hidden)
+            .enumerate()
+            .map(|(index, block)| Document {
+                origin: format!("{}#{index}", page.file_name().unwrap().to_string_lossy()),
+                text: (*block).into(),
+                before: None,
+            });
         let world = World {
             now: "2026-01-01T00:00:00Z".parse().unwrap(),
             documents: documents.collect(),
@@ -79,11 +86,19 @@ fn every_manifest_in_the_documentation_compiles() {
             .diagnostics
             .into_iter()
             .filter(|diagnostic| diagnostic.severity == Severity::Error)
-            .map(|diagnostic| format!("{} {} at {}", diagnostic.code, diagnostic.headline, diagnostic.primary.path))
+            .map(|diagnostic| {
+                format!(
+                    "{} {} at {}",
+                    diagnostic.code, diagnostic.headline, diagnostic.primary.path
+                )
+            })
             .collect();
         assert!(errors.is_empty(), "{}: {errors:#?}", page.display());
     }
-    assert!(compiled >= 5, "only {compiled} manifests were found: has the fence changed?");
+    assert!(
+        compiled >= 5,
+        "only {compiled} manifests were found: has the fence changed?"
+    );
 }
 
 #[test]
@@ -91,14 +106,22 @@ fn every_relative_link_in_the_documentation_leads_somewhere() {
     let mut followed = 0;
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        for link in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
             let target = link.split('#').next().unwrap();
             if target.is_empty() || target.contains("://") || target.contains(' ') {
                 continue;
             }
             followed += 1;
             let path: PathBuf = page.parent().unwrap_or(Path::new("")).join(target);
-            assert!(path.exists(), "{} links to {target}, which does not exist", page.display());
+            assert!(
+                path.exists(),
+                "{} links to {target}, which does not exist",
+                page.display()
+            );
         }
     }
     assert!(followed >= 20, "only {followed} links were found");

@@ -30,7 +30,11 @@ async fn the_tax_is_added_on_the_way() {
     let folder = Folder::example("08-enrichment-chain", receiver.url()).unwrap();
     let dev = Dev::start(folder.path()).await.unwrap();
     let poster = Poster::to(format!("{}/orders", dev.url("acme").unwrap()));
-    let posts = [order("A-1", "de", "100"), order("A-2", "fr", "10.5"), order("A-3", "us", "1")];
+    let posts = [
+        order("A-1", "de", "100"),
+        order("A-2", "fr", "10.5"),
+        order("A-3", "us", "1"),
+    ];
     assert_eq!(poster.post(posts).await.unwrap().accepted.len(), 3);
     let bill = |country: &str| format!("/billing/{country}");
     let german = receiver.wait_at(&bill("DE"), 1, SOON).await.unwrap();
@@ -44,9 +48,22 @@ async fn the_tax_is_added_on_the_way() {
     assert_eq!(other[0].json()["tax"], json!(0.0));
 
     let mark = dev.mark();
-    folder.write("count.yaml", &SECOND_READER.replace("RECEIVER", receiver.url())).unwrap();
+    folder
+        .write(
+            "count.yaml",
+            &SECOND_READER.replace("RECEIVER", receiver.url()),
+        )
+        .unwrap();
     dev.wait_applied(mark).await.unwrap();
-    assert_eq!(poster.post([order("A-4", "at", "2")]).await.unwrap().accepted.len(), 1);
+    assert_eq!(
+        poster
+            .post([order("A-4", "at", "2")])
+            .await
+            .unwrap()
+            .accepted
+            .len(),
+        1
+    );
     let counted = receiver.wait_at("/statistics", 1, SOON).await.unwrap();
     assert_eq!(counted[0].json()["id"], "A-4");
     receiver.wait_at(&bill("AT"), 1, SOON).await.unwrap();
@@ -54,8 +71,20 @@ async fn the_tax_is_added_on_the_way() {
     let mark = dev.mark();
     folder.delete("count.yaml").unwrap();
     dev.wait_applied(mark).await.unwrap();
-    assert_eq!(poster.post([order("A-5", "at", "3")]).await.unwrap().accepted.len(), 1);
+    assert_eq!(
+        poster
+            .post([order("A-5", "at", "3")])
+            .await
+            .unwrap()
+            .accepted
+            .len(),
+        1
+    );
     receiver.wait_at(&bill("AT"), 2, SOON).await.unwrap();
-    assert_eq!(receiver.count_at("/statistics"), 1, "a reader that was removed got a message");
+    assert_eq!(
+        receiver.count_at("/statistics"),
+        1,
+        "a reader that was removed got a message"
+    );
     assert!(dev.stop().unwrap().success());
 }

@@ -17,7 +17,12 @@ async fn each_order_goes_where_its_conditions_say() {
     let dev = Dev::start(folder.path()).await.unwrap();
     // One sink is down all the time: the others must not wait for it.
     receiver.answer("/germany", Answer::status(503));
-    let orders = [("A", "DE", 2000), ("B", "DE", 10), ("C", "FR", 2000), ("D", "FR", 10)];
+    let orders = [
+        ("A", "DE", 2000),
+        ("B", "DE", 10),
+        ("C", "FR", 2000),
+        ("D", "FR", 10),
+    ];
     let posts = orders.map(|(id, country, total)| {
         Post::json(id, &json!({"id": id, "country": country, "total": total}))
     });
@@ -30,7 +35,9 @@ async fn each_order_goes_where_its_conditions_say() {
         let text = folder.read("archive/orders.ndjson").ok()?;
         (text.lines().count() >= 4).then_some(text)
     };
-    let archive = vrsky_e2e::until(SOON, archived).await.expect("the archive holds all");
+    let archive = vrsky_e2e::until(SOON, archived)
+        .await
+        .expect("the archive holds all");
     assert_eq!(receiver.count_at("/germany"), 0);
     receiver.answer("/germany", Answer::status(200));
     receiver.wait_at("/germany", 2, SOON).await.unwrap();

@@ -19,12 +19,26 @@ fn expected() -> Vec<Value> {
     let lock = program::repository().join("tools/webhooks-examples/package-lock.json");
     let folder = cache::webhooks_examples(&std::fs::read_to_string(lock).unwrap()).unwrap();
     let package = folder.join("node_modules/@octokit/webhooks-examples");
-    assert!(package.is_dir(), "{} is missing: run `cargo xtask setup`", package.display());
+    assert!(
+        package.is_dir(),
+        "{} is missing: run `cargo xtask setup`",
+        package.display()
+    );
     let script = program::repository().join("tests/e2e/scripts/github_expected.py");
-    let output = Command::new("python3").arg(script).arg(package).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new("python3")
+        .arg(script)
+        .arg(package)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 fn post(number: usize, event: &str, body: &str, secret: &str) -> Post {
@@ -33,7 +47,10 @@ fn post(number: usize, event: &str, body: &str, secret: &str) -> Post {
         headers: vec![
             ("content-type".to_owned(), "application/json".to_owned()),
             ("x-github-event".to_owned(), event.to_owned()),
-            ("x-hub-signature-256".to_owned(), signature::github(secret, body.as_bytes())),
+            (
+                "x-hub-signature-256".to_owned(),
+                signature::github(secret, body.as_bytes()),
+            ),
         ],
         body: Bytes::from(body.to_owned()),
     }
@@ -58,10 +75,21 @@ async fn what_the_chat_hears_is_what_a_script_computes() {
     let poster = Poster::to(format!("{}/github", dev.url("acme").unwrap()));
 
     let posts = expected.iter().enumerate().map(|(number, line)| {
-        post(number, line["event"].as_str().unwrap(), line["body"].as_str().unwrap(), SECRET)
+        post(
+            number,
+            line["event"].as_str().unwrap(),
+            line["body"].as_str().unwrap(),
+            SECRET,
+        )
     });
     let posted = poster.post(posts).await.unwrap();
-    assert_eq!(posted.accepted.len(), expected.len(), "{:?} {:?}", posted.refused, posted.given_up);
+    assert_eq!(
+        posted.accepted.len(),
+        expected.len(),
+        "{:?} {:?}",
+        posted.refused,
+        posted.given_up
+    );
 
     let fate = |fate: &str| expected.iter().filter(|line| line["fate"] == fate).count() as u64;
     let is_done = || {
@@ -73,14 +101,26 @@ async fn what_the_chat_hears_is_what_a_script_computes() {
     };
     let counters = vrsky_e2e::until(Duration::from_secs(60), is_done)
         .await
-        .unwrap_or_else(|| panic!("not all payloads ended: {:?}", dev.report("acme/pull-requests")));
+        .unwrap_or_else(|| {
+            panic!(
+                "not all payloads ended: {:?}",
+                dev.report("acme/pull-requests")
+            )
+        });
     assert_eq!(counters.filtered, fate("filtered"));
     assert_eq!(counters.dead_lettered, fate("contract"));
     assert!(fate("delivered") > 10, "too little to compare");
 
-    let wanted = count(expected.iter().filter_map(|line| Some(line["text"].as_str()?.to_owned())));
+    let wanted = count(
+        expected
+            .iter()
+            .filter_map(|line| Some(line["text"].as_str()?.to_owned())),
+    );
     let heard = count(
-        receiver.at("/chat").iter().map(|request| request.json()["text"].as_str().unwrap().to_owned()),
+        receiver
+            .at("/chat")
+            .iter()
+            .map(|request| request.json()["text"].as_str().unwrap().to_owned()),
     );
     assert_eq!(heard, wanted);
     assert!(dev.stop().unwrap().success());
@@ -100,8 +140,14 @@ async fn a_payload_with_a_wrong_signature_is_refused() {
     assert_eq!(poster.once(&unsigned).await.unwrap(), 401);
     let rightful = post(2, "pull_request", body, SECRET);
     assert_eq!(poster.once(&rightful).await.unwrap(), 202);
-    let heard = receiver.wait_at("/chat", 1, Duration::from_secs(20)).await.unwrap();
+    let heard = receiver
+        .wait_at("/chat", 1, Duration::from_secs(20))
+        .await
+        .unwrap();
     assert_eq!(heard.len(), 1);
-    assert_eq!(heard[0].json()["text"], "ada opened a/b#7: Fix it https://github.com/a/b/pull/7");
+    assert_eq!(
+        heard[0].json()["text"],
+        "ada opened a/b#7: Fix it https://github.com/a/b/pull/7"
+    );
     assert!(dev.stop().unwrap().success());
 }

@@ -30,23 +30,39 @@ async fn killed_runtimes_lose_nothing() {
     let killing = kill(&dev, &receiver, kills, wanted);
     let (posted, killed) = tokio::join!(posting, killing);
     let posted = posted.unwrap();
-    assert!(posted.refused.is_empty() && posted.given_up.is_empty(), "{posted:?}");
+    assert!(
+        posted.refused.is_empty() && posted.given_up.is_empty(),
+        "{posted:?}"
+    );
     assert_eq!(killed, kills, "not all kills hit while orders passed");
 
-    fulfilment::wait_delivered(&receiver, wanted, Duration::from_secs(180)).await.unwrap();
+    fulfilment::wait_delivered(&receiver, wanted, Duration::from_secs(180))
+        .await
+        .unwrap();
     let again = posted.repeated;
     for id in posted.accepted {
         ledger.accept(id);
     }
-    fulfilment::wait_buried(&ledger, &dev, Duration::from_secs(60)).await.unwrap();
-    fulfilment::settle(&mut ledger, &dev, &receiver).await.unwrap();
+    fulfilment::wait_buried(&ledger, &dev, Duration::from_secs(60))
+        .await
+        .unwrap();
+    fulfilment::settle(&mut ledger, &dev, &receiver)
+        .await
+        .unwrap();
     let verdict = ledger.judge();
     println!("{killed} kills, {again} posts repeated\n{verdict}");
     assert!(verdict.is_clean(), "{verdict:?}");
     assert_eq!(verdict.accepted, messages as usize);
-    assert!(verdict.duplicated > 0, "no duplicate was seen: the kills hit nothing");
+    assert!(
+        verdict.duplicated > 0,
+        "no duplicate was seen: the kills hit nothing"
+    );
     let (written, _) = fulfilment::in_file(&folder).unwrap();
-    assert_eq!(written, receiver.ids("/warehouse", "order"), "the file and the warehouse differ");
+    assert_eq!(
+        written,
+        receiver.ids("/warehouse", "order"),
+        "the file and the warehouse differ"
+    );
     assert!(dev.stop().unwrap().success());
 }
 
@@ -57,15 +73,21 @@ async fn kill(dev: &Dev, receiver: &Receiver, kills: u32, wanted: usize) -> u32 
         let arrivals = wanted * kill as usize / (kills as usize + 1);
         let arrived = || (receiver.count_at("/warehouse") >= arrivals).then_some(());
         let limit = Duration::from_secs(120);
-        vrsky_e2e::until(limit, arrived)
-            .await
-            .unwrap_or_else(|| panic!("before kill {kill}: {} of {arrivals} arrived\n{}", receiver.count_at("/warehouse"), dev.said()));
+        vrsky_e2e::until(limit, arrived).await.unwrap_or_else(|| {
+            panic!(
+                "before kill {kill}: {} of {arrivals} arrived\n{}",
+                receiver.count_at("/warehouse"),
+                dev.said()
+            )
+        });
         if receiver.count_at("/warehouse") >= wanted {
             break;
         }
         let tenant = if kill % 2 == 0 { "acme" } else { "globex" };
         let pid = dev.kill_runtime(tenant).unwrap();
-        dev.wait_runtime(tenant, pid, Duration::from_secs(60)).await.unwrap();
+        dev.wait_runtime(tenant, pid, Duration::from_secs(60))
+            .await
+            .unwrap();
         killed += 1;
     }
     killed

@@ -34,15 +34,24 @@ async fn edits_under_load_lose_nothing() {
     let posted = posted.unwrap();
     assert_eq!(posted.accepted.len(), ORDERS as usize, "{posted:?}");
     assert!(edits >= 10, "too few edits: {edits}");
-    fulfilment::wait_delivered(&receiver, wanted, Duration::from_secs(60)).await.unwrap();
+    fulfilment::wait_delivered(&receiver, wanted, Duration::from_secs(60))
+        .await
+        .unwrap();
     for id in posted.accepted {
         ledger.accept(id);
     }
-    fulfilment::wait_buried(&ledger, &dev, Duration::from_secs(30)).await.unwrap();
-    fulfilment::settle(&mut ledger, &dev, &receiver).await.unwrap();
+    fulfilment::wait_buried(&ledger, &dev, Duration::from_secs(30))
+        .await
+        .unwrap();
+    fulfilment::settle(&mut ledger, &dev, &receiver)
+        .await
+        .unwrap();
     let verdict = ledger.judge();
     assert!(verdict.is_clean(), "{verdict:?}");
-    assert!(receiver.count_at("/audit") > 0, "the reader that came and went saw nothing");
+    assert!(
+        receiver.count_at("/audit") > 0,
+        "the reader that came and went saw nothing"
+    );
     assert!(dev.stop().unwrap().success());
 }
 
@@ -50,9 +59,16 @@ async fn edits_under_load_lose_nothing() {
 async fn edit(dev: &Dev, folder: &Folder, receiver: &Receiver) -> usize {
     let mut edits = 0;
     for round in 0..3 {
-        for (file, from) in [("globex/flow.yaml", "attempts: 20"), ("acme/flow.yaml", "name: shape")] {
+        for (file, from) in [
+            ("globex/flow.yaml", "attempts: 20"),
+            ("acme/flow.yaml", "name: shape"),
+        ] {
             let good = folder.read(file).unwrap();
-            let to = if from == "name: shape" { format!("name: shape-{round}") } else { format!("attempts: {}", 30 + round) };
+            let to = if from == "name: shape" {
+                format!("name: shape-{round}")
+            } else {
+                format!("attempts: {}", 30 + round)
+            };
             let mark = dev.mark();
             folder.write(file, &good.replace(from, &to)).unwrap();
             dev.wait_applied(mark).await.unwrap();
@@ -62,7 +78,12 @@ async fn edit(dev: &Dev, folder: &Folder, receiver: &Receiver) -> usize {
             edits += 2;
         }
         let mark = dev.mark();
-        folder.write("acme/audit.yaml", &SECOND_READER.replace("RECEIVER", receiver.url())).unwrap();
+        folder
+            .write(
+                "acme/audit.yaml",
+                &SECOND_READER.replace("RECEIVER", receiver.url()),
+            )
+            .unwrap();
         dev.wait_applied(mark).await.unwrap();
         tokio::time::sleep(Duration::from_millis(300)).await;
         let mark = dev.mark();
@@ -80,7 +101,9 @@ async fn a_save_that_does_not_compile_keeps_what_ran() {
     let dev = Dev::start(folder.path()).await.unwrap();
     let poster = Poster::to(format!("{}/shop", dev.url("acme").unwrap()));
     let program = || dev.report("globex/fulfil").map(|report| report.program);
-    let before = vrsky_e2e::until(Duration::from_secs(10), program).await.unwrap();
+    let before = vrsky_e2e::until(Duration::from_secs(10), program)
+        .await
+        .unwrap();
     let good = folder.read("globex/flow.yaml").unwrap();
     for broken in [
         good.replace(".total", ".totl"),
@@ -90,16 +113,27 @@ async fn a_save_that_does_not_compile_keeps_what_ran() {
         let mark = dev.mark();
         folder.write("globex/flow.yaml", &broken).unwrap();
         let errors = dev
-            .wait(mark, Duration::from_secs(10), "findings", |event| match event {
-                Event::Diagnostics { errors, .. } => Some(*errors),
-                _ => None,
-            })
+            .wait(
+                mark,
+                Duration::from_secs(10),
+                "findings",
+                |event| match event {
+                    Event::Diagnostics { errors, .. } => Some(*errors),
+                    _ => None,
+                },
+            )
             .await
             .unwrap();
         assert!(errors > 0, "no error in:\n{broken}");
         let count = receiver.count_at("/warehouse");
-        assert_eq!(poster.post([Order(1).post()]).await.unwrap().accepted.len(), 1);
-        receiver.wait_at("/warehouse", count + 1, Duration::from_secs(20)).await.unwrap();
+        assert_eq!(
+            poster.post([Order(1).post()]).await.unwrap().accepted.len(),
+            1
+        );
+        receiver
+            .wait_at("/warehouse", count + 1, Duration::from_secs(20))
+            .await
+            .unwrap();
         assert_eq!(program().unwrap(), before, "another program runs");
     }
     assert!(dev.stop().unwrap().success());

@@ -14,16 +14,29 @@ type Arrows = BTreeMap<String, BTreeSet<String>>;
 fn arrows() -> Arrows {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
         .current_dir(program::repository())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let root = metadata["workspace_root"].as_str().unwrap().to_owned();
     let room = |path: &str| {
         let folder = path.strip_prefix(&root).unwrap().trim_matches('/');
-        folder.trim_end_matches("Cargo.toml").trim_end_matches('/').to_owned()
+        folder
+            .trim_end_matches("Cargo.toml")
+            .trim_end_matches('/')
+            .to_owned()
     };
     let mut arrows = Arrows::new();
     for package in metadata["packages"].as_array().unwrap() {
@@ -55,7 +68,11 @@ fn rooms() -> BTreeMap<String, Option<BTreeSet<String>>> {
 
 /// The words of a cell that stand in back quotes.
 fn quoted(cell: &str) -> Vec<String> {
-    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    cell.split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The table says `plan` where the folder is `compiler/plan`.
@@ -66,7 +83,9 @@ fn is_named(folder: &str, name: &str) -> bool {
 fn forbidden(arrows: &Arrows, rooms: &BTreeMap<String, Option<BTreeSet<String>>>) -> Vec<String> {
     let mut found = Vec::new();
     for (from, uses) in arrows {
-        let Some(Some(allowed)) = rooms.get(from) else { continue };
+        let Some(Some(allowed)) = rooms.get(from) else {
+            continue;
+        };
         for to in uses {
             if !allowed.iter().any(|name| is_named(to, name)) {
                 found.push(format!("{from} -> {to}"));
@@ -84,9 +103,18 @@ fn no_arrow_points_against_the_flow() {
 #[test]
 fn an_arrow_against_the_flow_would_be_seen() {
     let mut arrows = arrows();
-    arrows.get_mut("runtime").unwrap().insert("compiler".to_owned());
-    arrows.get_mut("compiler").unwrap().insert("broker".to_owned());
-    assert_eq!(forbidden(&arrows, &rooms()), ["compiler -> broker", "runtime -> compiler"]);
+    arrows
+        .get_mut("runtime")
+        .unwrap()
+        .insert("compiler".to_owned());
+    arrows
+        .get_mut("compiler")
+        .unwrap()
+        .insert("broker".to_owned());
+    assert_eq!(
+        forbidden(&arrows, &rooms()),
+        ["compiler -> broker", "runtime -> compiler"]
+    );
 }
 
 #[test]
@@ -100,8 +128,17 @@ fn the_architecture_names_every_room_and_none_that_does_not_exist() {
 fn the_empty_rooms_are_there_and_empty() {
     let page = std::fs::read_to_string(program::repository().join("docs/architecture.md")).unwrap();
     for folder in ["operator", "charts", "examples/flows", "tools"] {
-        assert!(page.contains(&format!("`{folder}/`")), "the page does not name {folder}/");
-        assert!(program::repository().join(folder).is_dir(), "{folder}/ does not exist");
+        assert!(
+            page.contains(&format!("`{folder}/`")),
+            "the page does not name {folder}/"
+        );
+        assert!(
+            program::repository().join(folder).is_dir(),
+            "{folder}/ does not exist"
+        );
     }
-    assert!(!program::repository().join("operator/Cargo.toml").exists(), "operator/ is a crate now: a row is missing");
+    assert!(
+        !program::repository().join("operator/Cargo.toml").exists(),
+        "operator/ is a crate now: a row is missing"
+    );
 }

@@ -32,19 +32,41 @@ fn there_are_eight_examples_each_with_a_readme() {
     let examples = examples();
     assert_eq!(examples.len(), 8, "{examples:?}");
     for example in examples {
-        assert!(example.join("README.md").is_file(), "{} has no README.md", example.display());
-        assert!(example.join("vrsky.toml").is_file(), "{} has no vrsky.toml", example.display());
+        assert!(
+            example.join("README.md").is_file(),
+            "{} has no README.md",
+            example.display()
+        );
+        assert!(
+            example.join("vrsky.toml").is_file(),
+            "{} has no vrsky.toml",
+            example.display()
+        );
     }
 }
 
 #[test]
 fn every_example_compiles_without_a_finding() {
     for example in examples() {
-        let output = vrsky(&["check", "--output", "json", "--deny", "warnings,unverifiable"], &example);
+        let output = vrsky(
+            &[
+                "check",
+                "--output",
+                "json",
+                "--deny",
+                "warnings,unverifiable",
+            ],
+            &example,
+        );
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{}: {said}", example.display());
         let findings: serde_json::Value = serde_json::from_str(&said).unwrap();
-        assert_eq!(findings["diagnostics"], serde_json::json!([]), "{}", example.display());
+        assert_eq!(
+            findings["diagnostics"],
+            serde_json::json!([]),
+            "{}",
+            example.display()
+        );
     }
 }
 
@@ -55,7 +77,11 @@ fn every_example_becomes_the_plan_that_was_agreed() {
     let mut names = Vec::new();
     for example in examples() {
         let output = vrsky(&["plan", "--output", "json"], &example);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let text = format!("{}\n", serde_json::to_string_pretty(&plan).unwrap());
         let name = format!("{}.json", example.file_name().unwrap().to_str().unwrap());
@@ -77,7 +103,10 @@ fn every_example_becomes_the_plan_that_was_agreed() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     found.sort();
-    assert_eq!(found, names, "a snapshot without an example, or the reverse");
+    assert_eq!(
+        found, names,
+        "a snapshot without an example, or the reverse"
+    );
 }
 
 fn first_difference(agreed: &str, now: &str) -> String {

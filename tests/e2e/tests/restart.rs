@@ -39,15 +39,31 @@ async fn what_was_accepted_before_arrives_after_a_restart() {
 
     receiver.answer("/warehouse", Answer::status(200));
     let dev = Dev::start(folder.path()).await.unwrap();
-    fulfilment::wait_delivered(&receiver, wanted, Duration::from_secs(60)).await.unwrap();
-    fulfilment::wait_buried(&ledger, &dev, Duration::from_secs(30)).await.unwrap();
-    fulfilment::settle(&mut ledger, &dev, &receiver).await.unwrap();
+    fulfilment::wait_delivered(&receiver, wanted, Duration::from_secs(60))
+        .await
+        .unwrap();
+    fulfilment::wait_buried(&ledger, &dev, Duration::from_secs(30))
+        .await
+        .unwrap();
+    fulfilment::settle(&mut ledger, &dev, &receiver)
+        .await
+        .unwrap();
     let verdict = ledger.judge();
     assert!(verdict.is_clean(), "{verdict:?}");
     assert_eq!(verdict.accepted, 600);
-    let alive: Vec<u32> = left.into_iter().filter(|pid| process::is_alive(*pid)).collect();
-    assert_eq!(alive, Vec::<u32>::new(), "processes of the killed dev still run");
+    let alive: Vec<u32> = left
+        .into_iter()
+        .filter(|pid| process::is_alive(*pid))
+        .collect();
+    assert_eq!(
+        alive,
+        Vec::<u32>::new(),
+        "processes of the killed dev still run"
+    );
     let place = folder.path().to_owned();
     assert!(dev.stop().unwrap().success());
-    assert_eq!(process::with_argument(&place.to_string_lossy()), Vec::<u32>::new());
+    assert_eq!(
+        process::with_argument(&place.to_string_lossy()),
+        Vec::<u32>::new()
+    );
 }

@@ -33,7 +33,13 @@ struct Run {
 /// Generates, builds, measures.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     println!("building vrsky, optimised");
-    step::run(&mut cargo(&["build", "--quiet", "--release", "-p", "vrsky"]))?;
+    step::run(&mut cargo(&[
+        "build",
+        "--quiet",
+        "--release",
+        "-p",
+        "vrsky",
+    ]))?;
     let binary = release("vrsky")?;
     let folder = Folder::empty()?;
     generate(&folder, arguments)?;
@@ -59,7 +65,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         runs.len(),
         spread(runs.iter().map(|run| run.cpu)),
         spread(runs.iter().map(|run| run.wall.as_secs_f64())),
-        runs.iter().map(|run| run.memory >> 20).max().unwrap_or_default(),
+        runs.iter()
+            .map(|run| run.memory >> 20)
+            .max()
+            .unwrap_or_default(),
         page::machine()
     );
     println!("\n{table}");
@@ -100,18 +109,26 @@ fn check(binary: &Path, folder: &Path) -> anyhow::Result<Run> {
     let mut memory = 0;
     // A process that has ended and was not waited for still shows its CPU time.
     while process::is_alive(child.id()) {
-        memory = process::peak_memory(child.id()).unwrap_or(memory).max(memory);
+        memory = process::peak_memory(child.id())
+            .unwrap_or(memory)
+            .max(memory);
         std::thread::sleep(Duration::from_millis(2));
     }
     let wall = began.elapsed();
     let cpu = process::cpu_seconds(child.id())?;
     let status = child.wait()?;
-    anyhow::ensure!(status.success(), "vrsky check of {} ended with {status}", folder.display());
+    anyhow::ensure!(
+        status.success(),
+        "vrsky check of {} ended with {status}",
+        folder.display()
+    );
     Ok(Run { cpu, wall, memory })
 }
 
 fn generate(folder: &Folder, arguments: &Arguments) -> anyhow::Result<()> {
-    let names: Vec<String> = (0..arguments.tenants).map(|it| format!("\"t{it:04}\"")).collect();
+    let names: Vec<String> = (0..arguments.tenants)
+        .map(|it| format!("\"t{it:04}\""))
+        .collect();
     folder.write("vrsky.toml", &format!("tenants = [{}]\n", names.join(", ")))?;
     for tenant in 0..arguments.tenants {
         let name = format!("t{tenant:04}");

@@ -9,9 +9,16 @@ use crate::step;
 pub(crate) fn write(section: &str, text: &str) -> anyhow::Result<()> {
     let path = program::repository().join("docs/benchmarks.md");
     let page = std::fs::read_to_string(&path).context("docs/benchmarks.md is missing")?;
-    let (open, close) = (format!("<!-- {section} -->"), format!("<!-- /{section} -->"));
-    let start = page.find(&open).with_context(|| format!("docs/benchmarks.md has no {open}"))?;
-    let end = page.find(&close).with_context(|| format!("docs/benchmarks.md has no {close}"))?;
+    let (open, close) = (
+        format!("<!-- {section} -->"),
+        format!("<!-- /{section} -->"),
+    );
+    let start = page
+        .find(&open)
+        .with_context(|| format!("docs/benchmarks.md has no {open}"))?;
+    let end = page
+        .find(&close)
+        .with_context(|| format!("docs/benchmarks.md has no {close}"))?;
     let head = &page[..start + open.len()];
     let tail = &page[end..];
     std::fs::write(&path, format!("{head}\n{}\n{tail}", text.trim()))?;

@@ -38,7 +38,15 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let nats = setup::nats_server()?;
     let python = setup::mq_bridge()?;
     println!("building vrsky and vrsky-runtime, optimised");
-    step::run(&mut cargo(&["build", "--quiet", "--release", "-p", "vrsky", "-p", "vrsky-runtime"]))?;
+    step::run(&mut cargo(&[
+        "build",
+        "--quiet",
+        "--release",
+        "-p",
+        "vrsky",
+        "-p",
+        "vrsky-runtime",
+    ]))?;
     let runners = [
         Runner::vrsky(&release("vrsky")?, &release("vrsky-runtime")?)?,
         Runner::mq_bridge(&python)?,
@@ -101,12 +109,20 @@ fn table(arguments: &Arguments, runners: &[Runner; 2], rows: &[Row; 2], nats: &s
             drains(|it| it.server),
             spread(row.latencies.iter().map(|it| it.p50)),
             spread(row.latencies.iter().map(|it| it.p99)),
-            row.drains.iter().map(|it| it.memory >> 20).max().unwrap_or_default(),
+            row.drains
+                .iter()
+                .map(|it| it.memory >> 20)
+                .max()
+                .unwrap_or_default(),
             row.kills.iter().map(|it| it.lost).sum::<usize>(),
             row.kills.iter().map(|it| it.duplicated).sum::<usize>(),
         );
     }
-    let _ = write!(text, "\n{}. Repeat: `cargo xtask bench runtime`.", page::machine());
+    let _ = write!(
+        text,
+        "\n{}. Repeat: `cargo xtask bench runtime`.",
+        page::machine()
+    );
     text
 }
 

@@ -27,7 +27,9 @@ impl Waves {
 
 /// Posts orders until each was answered with 202.
 pub(crate) async fn post(url: &str, wave: Range<u32>) -> anyhow::Result<Posted> {
-    let posted = Poster::to(url).post(wave.map(|number| Order(number).post())).await?;
+    let posted = Poster::to(url)
+        .post(wave.map(|number| Order(number).post()))
+        .await?;
     anyhow::ensure!(
         posted.refused.is_empty() && posted.given_up.is_empty(),
         "the webhook did not take {} orders",

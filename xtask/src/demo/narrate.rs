@@ -12,7 +12,10 @@ pub(crate) struct Narrator {
 impl Narrator {
     /// Begins.
     pub(crate) fn begin() -> Self {
-        Self { began: Instant::now(), chapter: 0 }
+        Self {
+            began: Instant::now(),
+            chapter: 0,
+        }
     }
 
     /// A new chapter.

@@ -48,17 +48,24 @@ pub(crate) async fn tell(arguments: &Arguments) -> anyhow::Result<()> {
         killed.back.as_millis()
     ));
     fulfilment::wait_delivered(&receiver, wanted, ENOUGH).await?;
-    narrator.say(&format!("{wanted} of them had to arrive at the warehouse, and did."));
+    narrator.say(&format!(
+        "{wanted} of them had to arrive at the warehouse, and did."
+    ));
 
     narrator.chapter("A slip of the pen");
     let good = folder.read(SHIPPING)?;
     let mark = dev.mark();
     folder.write(SHIPPING, &good.replace(".total", ".totl"))?;
     let found = dev
-        .wait(mark, Duration::from_secs(10), "a finding", |event| match event {
-            Event::Diagnostics { diagnostics, .. } => diagnostics.first().cloned(),
-            _ => None,
-        })
+        .wait(
+            mark,
+            Duration::from_secs(10),
+            "a finding",
+            |event| match event {
+                Event::Diagnostics { diagnostics, .. } => diagnostics.first().cloned(),
+                _ => None,
+            },
+        )
         .await?;
     narrator.say(&format!(
         "globex saves `.totl`: {} {}, at {}:{}. What ran keeps running.",
@@ -69,7 +76,9 @@ pub(crate) async fn tell(arguments: &Arguments) -> anyhow::Result<()> {
     ));
     let slip = waves.take(arguments.orders / 10);
     wanted += fulfilment::note(&mut ledger, slip.clone(), true);
-    posted.accepted.extend(flood::post(&shop, slip).await?.accepted);
+    posted
+        .accepted
+        .extend(flood::post(&shop, slip).await?.accepted);
     fulfilment::wait_delivered(&receiver, wanted, ENOUGH).await?;
     for attempts in [30, 31, 32] {
         let edited = good.replace("attempts: 20", &format!("attempts: {attempts}"));
@@ -81,11 +90,21 @@ pub(crate) async fn tell(arguments: &Arguments) -> anyhow::Result<()> {
     let granted = folder.read(GRANT)?;
     let accepted = posted.accepted.len() as u64;
     fulfilment::wait_idle(&dev, "acme/shop-orders", accepted).await?;
-    saves.push(save(&dev, &folder, GRANT, &format!("{}\n  revoked: true\n", granted.trim_end())).await?);
+    saves.push(
+        save(
+            &dev,
+            &folder,
+            GRANT,
+            &format!("{}\n  revoked: true\n", granted.trim_end()),
+        )
+        .await?,
+    );
     let before = fulfilment::distinct(&receiver);
     let meanwhile = waves.take(arguments.orders / 10);
     fulfilment::note(&mut ledger, meanwhile.clone(), false);
-    posted.accepted.extend(flood::post(&shop, meanwhile.clone()).await?.accepted);
+    posted
+        .accepted
+        .extend(flood::post(&shop, meanwhile.clone()).await?.accepted);
     let accepted = posted.accepted.len() as u64;
     fulfilment::wait_idle(&dev, "acme/shop-orders", accepted).await?;
     narrator.say(&format!(
@@ -98,11 +117,16 @@ pub(crate) async fn tell(arguments: &Arguments) -> anyhow::Result<()> {
     saves.push(save(&dev, &folder, GRANT, &granted).await?);
     let last = waves.take(arguments.orders - meanwhile.end);
     wanted += fulfilment::note(&mut ledger, last.clone(), true);
-    posted.accepted.extend(flood::post(&shop, last.clone()).await?.accepted);
+    posted
+        .accepted
+        .extend(flood::post(&shop, last.clone()).await?.accepted);
     fulfilment::wait_delivered(&receiver, wanted, ENOUGH).await?;
     let accepted = posted.accepted.len() as u64;
     fulfilment::wait_idle(&dev, "acme/shop-orders", accepted).await?;
-    narrator.say(&format!("{} more orders; the shared ones arrive again.", last.len()));
+    narrator.say(&format!(
+        "{} more orders; the shared ones arrive again.",
+        last.len()
+    ));
 
     narrator.chapter("The ledger");
     for id in posted.accepted {
@@ -116,7 +140,11 @@ pub(crate) async fn tell(arguments: &Arguments) -> anyhow::Result<()> {
     narrator.say(&format!(
         "  the file has {} orders on {lines} lines, {} the warehouse's",
         written.len(),
-        if written == arrived { "the same as" } else { "others than" }
+        if written == arrived {
+            "the same as"
+        } else {
+            "others than"
+        }
     ));
     saves.sort_unstable();
     narrator.say(&format!(
@@ -130,9 +158,19 @@ pub(crate) async fn tell(arguments: &Arguments) -> anyhow::Result<()> {
     drop(folder);
     let left = process::with_argument(&place.to_string_lossy());
     anyhow::ensure!(status.success(), "vrsky dev ended with {status}");
-    anyhow::ensure!(left.is_empty() && !place.exists(), "something was left behind: {left:?} {}", place.display());
-    narrator.say(&format!("\nNothing is left behind. {:.0} s in all.", narrator.seconds()));
-    anyhow::ensure!(verdict.is_clean(), "the ledger does not balance: {verdict:?}");
+    anyhow::ensure!(
+        left.is_empty() && !place.exists(),
+        "something was left behind: {left:?} {}",
+        place.display()
+    );
+    narrator.say(&format!(
+        "\nNothing is left behind. {:.0} s in all.",
+        narrator.seconds()
+    ));
+    anyhow::ensure!(
+        verdict.is_clean(),
+        "the ledger does not balance: {verdict:?}"
+    );
     anyhow::ensure!(written == arrived, "the file and the warehouse differ");
     Ok(())
 }
@@ -144,15 +182,24 @@ struct Killed {
 }
 
 /// Kills globex' runtime once so many orders have arrived.
-async fn kill_on_the_way(dev: &Dev, receiver: &Receiver, arrivals: usize) -> anyhow::Result<Killed> {
+async fn kill_on_the_way(
+    dev: &Dev,
+    receiver: &Receiver,
+    arrivals: usize,
+) -> anyhow::Result<Killed> {
     let seen = || Some(receiver.count_at("/warehouse")).filter(|it| *it >= arrivals);
     let after = vrsky_e2e::until(Duration::from_secs(60), seen)
         .await
         .context("orders do not arrive")?;
     let began = Instant::now();
     let pid = dev.kill_runtime("globex")?;
-    dev.wait_runtime("globex", pid, Duration::from_secs(20)).await?;
-    Ok(Killed { pid, after, back: began.elapsed() })
+    dev.wait_runtime("globex", pid, Duration::from_secs(20))
+        .await?;
+    Ok(Killed {
+        pid,
+        after,
+        back: began.elapsed(),
+    })
 }
 
 /// Saves a file; how long until it was in effect, as the one who saved sees it.

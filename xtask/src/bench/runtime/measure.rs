@@ -47,7 +47,11 @@ pub(crate) struct Kill {
 }
 
 /// Preloads, starts, and takes the figures between the first output and the last.
-pub(crate) async fn drain(server: &Server, runner: &Runner, messages: u32) -> anyhow::Result<Drain> {
+pub(crate) async fn drain(
+    server: &Server,
+    runner: &Runner,
+    messages: u32,
+) -> anyhow::Result<Drain> {
     let client = server.client().await?;
     let jetstream = jetstream::new(client.clone());
     runner.lay_out(&jetstream).await?;
@@ -57,13 +61,20 @@ pub(crate) async fn drain(server: &Server, runner: &Runner, messages: u32) -> an
     let mut output = jetstream.get_stream(&runner.output).await?;
     let first = count_beyond(&mut output, 0).await?;
     let began = Instant::now();
-    let cpu = (process::cpu_seconds(running.pid())?, process::cpu_seconds(server.pid())?);
+    let cpu = (
+        process::cpu_seconds(running.pid())?,
+        process::cpu_seconds(server.pid())?,
+    );
     let last = count_beyond(&mut output, wanted - 1).await?;
     let seconds = began.elapsed().as_secs_f64();
     let runner_cpu = process::cpu_seconds(running.pid())? - cpu.0;
     let server_cpu = process::cpu_seconds(server.pid())? - cpu.1;
     let memory = process::peak_memory(running.pid())?;
-    anyhow::ensure!(last == wanted, "{}: {last} of {wanted} outputs: the row is void", runner.name());
+    anyhow::ensure!(
+        last == wanted,
+        "{}: {last} of {wanted} outputs: the row is void",
+        runner.name()
+    );
     settled(&jetstream, runner).await?;
     let millions = (last - first) as f64 * 2.0 / 1e6;
     Ok(Drain {
@@ -113,7 +124,9 @@ pub(crate) async fn latency(
             tokio::task::yield_now().await;
         }
         let id = (start_ns + due.as_nanos()).to_string();
-        client.publish(runner.subject.clone(), order::order(&id, number % 2 == 0)).await?;
+        client
+            .publish(runner.subject.clone(), order::order(&id, number % 2 == 0))
+            .await?;
         client.flush().await?;
     }
     let mut latencies = reading.await?;
@@ -127,7 +140,10 @@ pub(crate) async fn latency(
     );
     latencies.sort_by(f64::total_cmp);
     let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize];
-    Ok(Latency { p50: at(0.5), p99: at(0.99) })
+    Ok(Latency {
+        p50: at(0.5),
+        p99: at(0.99),
+    })
 }
 
 /// Kills the runner when a share of the outputs is there, starts it again, and counts.
@@ -183,7 +199,10 @@ async fn preload(
         // A stop now and then, so that the server's queue for the stream does not overflow.
         if number % 5_000 == 4_999 {
             let marker = order::order("last", false);
-            jetstream.publish(runner.subject.clone(), marker).await?.await?;
+            jetstream
+                .publish(runner.subject.clone(), marker)
+                .await?
+                .await?;
         }
     }
     client.flush().await?;
@@ -238,7 +257,9 @@ async fn warm_up(
     arrivals: &mut async_nats::Subscriber,
 ) -> anyhow::Result<()> {
     for _ in 0..400 {
-        client.publish(runner.subject.clone(), order::order("warm", true)).await?;
+        client
+            .publish(runner.subject.clone(), order::order("warm", true))
+            .await?;
         client.flush().await?;
         let next = tokio::time::timeout(Duration::from_millis(50), arrivals.next()).await;
         if next.is_ok() {
@@ -268,5 +289,7 @@ async fn distinct(output: &stream::Stream, count: u64) -> anyhow::Result<BTreeSe
 }
 
 fn nanoseconds() -> u128 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_nanos())
 }

@@ -96,12 +96,16 @@ impl Runner {
         let folder = Folder::empty()?;
         folder.write("all.yaml", MANIFESTS)?;
         let printed = step::output(
-            Command::new(compiler).args(["plan", "--output", "json"]).arg(folder.path()),
+            Command::new(compiler)
+                .args(["plan", "--output", "json"])
+                .arg(folder.path()),
         )?;
         let plan: Value = serde_json::from_str(&printed)?;
         let tenant = &plan["tenants"]["acme"];
         let program = tenant["programs"]["acme/shape"].clone();
-        let id = tenant["id"].as_str().context("the plan has no tenant acme")?;
+        let id = tenant["id"]
+            .as_str()
+            .context("the plan has no tenant acme")?;
         anyhow::ensure!(program.is_object(), "the plan has no program: {printed}");
         Ok(Self {
             kind: Kind::Vrsky,
@@ -141,10 +145,13 @@ impl Runner {
 
     /// Makes its streams anew.
     pub(crate) async fn lay_out(&self, jetstream: &jetstream::Context) -> anyhow::Result<()> {
-        let wildcard = |subject: &str| format!("{}.>", subject.split('.').next().unwrap_or_default());
+        let wildcard =
+            |subject: &str| format!("{}.>", subject.split('.').next().unwrap_or_default());
         server::make(jetstream, &self.input, &wildcard(&self.subject), -1).await?;
         server::make(jetstream, &self.output, &wildcard(&self.published), -1).await?;
-        let Some(program) = &self.program else { return Ok(()) };
+        let Some(program) = &self.program else {
+            return Ok(());
+        };
         let id = self.id();
         server::make(jetstream, &format!("D_{id}"), "d.>", -1).await?;
         server::make(jetstream, "KV_programs", "$KV.programs.>", 1).await?;
@@ -153,7 +160,10 @@ impl Runner {
         let index = json!({"programs": {"acme/shape": program["hash"]}});
         for (key, value) in [("acme_shape", program), ("index", &index)] {
             let subject = format!("$KV.programs.{id}.{key}");
-            jetstream.publish(subject, value.to_string().into()).await?.await?;
+            jetstream
+                .publish(subject, value.to_string().into())
+                .await?
+                .await?;
         }
         Ok(())
     }

@@ -20,14 +20,20 @@ impl Server {
     /// Starts one on a free port.
     pub(crate) async fn start(binary: &Path) -> anyhow::Result<Self> {
         let store = tempfile::Builder::new().prefix("vrsky-bench-").tempdir()?;
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?
+            .local_addr()?
+            .port();
         let child = Command::new(binary)
             .args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"])
             .arg(store.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        let server = Self { child, url: format!("nats://127.0.0.1:{port}"), _store: store };
+        let server = Self {
+            child,
+            url: format!("nats://127.0.0.1:{port}"),
+            _store: store,
+        };
         for _ in 0..200 {
             if async_nats::connect(&server.url).await.is_ok() {
                 return Ok(server);
