@@ -1,5 +1,12 @@
 //! The broker against a real nats-server: each test starts its own on a free port.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+mod accounts;
 mod applies;
+mod dead_letters;
+mod edges;
+mod grants;
+mod isolation;
+mod platform;
+mod revocation;
 mod support;

@@ -62,11 +62,54 @@ impl World {
         let tenant = id(name);
         let creds = self.keys.credentials(&tenant, role).unwrap();
         let user = vrsky_broker::keys::user_name(&tenant, role);
+        let options = ConnectOptions::with_credentials(&creds)
+            .unwrap()
+            .custom_inbox_prefix(format!("_INBOX_{user}"));
+        self.connect(options).await.unwrap()
+    }
+
+    /// A client with all rights in a tenant's account, as nobody but the operator has.
+    pub(crate) async fn admin(&self, name: &str) -> Spied {
+        let stored = json!(self.keys);
+        let seed = stored["tenants"][id(name).as_str()]["account"].clone();
+        self.forged(seed.as_str().unwrap(), |_| {}).await.unwrap()
+    }
+
+    /// A client of the system account.
+    pub(crate) async fn system(&self) -> Spied {
+        let stored = json!(self.keys);
+        let seed = stored["system"].as_str().unwrap();
+        self.forged(seed, |_| {}).await.unwrap()
+    }
+
+    /// A client whose token is made here, signed by `seed`.
+    pub(crate) async fn forged(
+        &self,
+        seed: &str,
+        change: impl FnOnce(&mut serde_json::Value),
+    ) -> Result<Spied, async_nats::ConnectError> {
+        let user = nkeys::KeyPair::new_user();
+        let signer = nkeys::KeyPair::from_seed(seed).unwrap();
+        let mut claims = json!({
+            "name": "forged",
+            "sub": user.public_key(),
+            "nats": {"subs": -1, "data": -1, "payload": -1, "type": "user", "version": 2},
+        });
+        change(&mut claims);
+        let token = vrsky_broker::jwt::sign(&claims, 1_700_000_000, &signer).unwrap();
+        let creds = format!(
+            "-----BEGIN NATS USER JWT-----\n{token}\n------END NATS USER JWT------\n\n\
+             -----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
+            user.seed().unwrap()
+        );
+        let options = ConnectOptions::with_credentials(&creds).unwrap();
+        self.connect(options).await
+    }
+
+    async fn connect(&self, options: ConnectOptions) -> Result<Spied, async_nats::ConnectError> {
         let denied: Arc<Mutex<Vec<String>>> = Arc::default();
         let seen = denied.clone();
-        let client = ConnectOptions::with_credentials(&creds)
-            .unwrap()
-            .custom_inbox_prefix(format!("_INBOX_{user}"))
+        let client = options
             .event_callback(move |event| {
                 let seen = seen.clone();
                 async move {
@@ -76,15 +119,14 @@ impl World {
                 }
             })
             .connect(self.server.url())
-            .await
-            .unwrap();
+            .await?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(Duration::from_secs(2));
-        Spied {
+        Ok(Spied {
             client,
             context,
             denied,
-        }
+        })
     }
 
     pub(crate) async fn runtime(&self, name: &str) -> Spied {
@@ -296,6 +338,18 @@ impl Plans {
         plans
             .flow(reader, name, &[])
             .change(reader, |tenant| tenant.imports.push(import))
+    }
+
+    /// The plan with one role's permissions replaced.
+    pub(crate) fn role(self, name: &str, role: &str, publish: &[&str], subscribe: &[&str]) -> Self {
+        let words = |list: &[&str]| list.iter().map(ToString::to_string).collect();
+        let permissions = Permissions {
+            publish: words(publish),
+            subscribe: words(subscribe),
+        };
+        self.change(name, |tenant| {
+            tenant.roles.insert(role.to_owned(), permissions);
+        })
     }
 
     /// The plan without any import of `reader`.
