@@ -1,0 +1,67 @@
+//! What a tenant's flows read of other tenants.
+
+use sha2::{Digest, Sha256};
+use vrsky_crds::grant::Revocation;
+use vrsky_plan::grant::{Import, Revocation as Fate};
+use vrsky_plan::program::Source;
+use vrsky_plan::{ConsumerName, EdgeName, FlowId, TenantName};
+
+use super::Programs;
+use super::publish::shared_subject;
+use crate::object::Object;
+use crate::signature::{Grant, Signatures, State};
+
+/// The imports of one tenant, sorted. A program whose grant is gone has none.
+pub(super) fn imports(
+    objects: &[Object],
+    signatures: &Signatures,
+    reader: &TenantName,
+    programs: &Programs,
+) -> Vec<Import> {
+    let mut imports: Vec<Import> = programs
+        .iter()
+        .filter(|((tenant, _), _)| tenant == reader)
+        .filter_map(|((_, flow), program)| {
+            let Source::Topic { topic } = &program.source else {
+                return None;
+            };
+            let (owner, topic) = topic.split_once('/')?;
+            let owner = TenantName::new(owner).ok().filter(|owner| owner != reader)?;
+            let grant = signatures.grant(&owner, topic, reader)?;
+            if grant.state != State::Valid {
+                return None;
+            }
+            import(objects, signatures, grant, flow)
+        })
+        .collect();
+    imports.sort();
+    imports
+}
+
+fn import(objects: &[Object], signatures: &Signatures, grant: &Grant, flow: &FlowId) -> Option<Import> {
+    let owner = signatures.tenants.get(&grant.owner)?;
+    let name = objects[grant.object].full_name();
+    let identity = format!("{}/{name}", owner.id);
+    let consumer = format!("g{}-{}", short(&identity), short(&flow.to_string()));
+    Some(Import {
+        owner: grant.owner.clone(),
+        owner_id: owner.id.clone(),
+        grant: name,
+        topic: grant.topic.clone(),
+        stream: owner.id.shared_stream(),
+        filter: shared_subject(&grant.topic)?,
+        consumer: ConsumerName::new(consumer).ok()?,
+        flow: flow.clone(),
+        into: flow.edge_subject(&EdgeName::ingress()),
+        revocation: match grant.revocation {
+            Revocation::Drain => Fate::Drain,
+            Revocation::Cut => Fate::Cut,
+        },
+        expires: grant.expires.map(|expires| expires.to_string()),
+    })
+}
+
+/// Twelve hexadecimal digits of a text's hash.
+fn short(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,103 @@
+//! Which program each flow runs: the new one, or the one that runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vrsky_plan::program::{Program, Source};
+use vrsky_plan::{FlowId, TenantName};
+
+use crate::World;
+use crate::check::webhook_collision;
+use crate::object::Object;
+use crate::report::Reports;
+use crate::signature::{Flow, Signatures};
+
+/// Programs by tenant and flow.
+pub(crate) type Programs = BTreeMap<(TenantName, FlowId), Program>;
+
+/// Chooses for each flow. A flow that is withheld holds what runs, suspended if it says so; a new one
+/// that is withheld is absent.
+pub(crate) fn choose(
+    world: &World,
+    objects: &[Object],
+    signatures: &Signatures,
+    mut drafts: BTreeMap<usize, Program>,
+    reports: &mut Reports,
+) -> Programs {
+    loop {
+        let mut programs = Programs::new();
+        for flow in &signatures.flows {
+            let key = (flow.tenant.clone(), flow.id.clone());
+            let draft = drafts.get(&flow.object).filter(|_| !reports.is_withheld(flow.object));
+            let program = draft.cloned().or_else(|| held(world, objects, signatures, flow));
+            if let Some(program) = program {
+                programs.insert(key, program);
+            }
+        }
+        let collisions = collisions(signatures, &programs, &drafts);
+        if collisions.is_empty() {
+            return programs;
+        }
+        for (flow, other, path) in collisions {
+            let issue = webhook_collision::issue(&path, &objects[other].full_name(), other);
+            reports.add(objects, flow, issue);
+            drafts.remove(&flow);
+        }
+    }
+}
+
+/// What runs, for a flow whose change is withheld.
+fn held(world: &World, objects: &[Object], signatures: &Signatures, flow: &Flow) -> Option<Program> {
+    let program = world.incumbents.get(&(flow.tenant.clone(), flow.id.clone()))?;
+    // A tenant that was deleted and made again shares nothing with its predecessor.
+    let tenant = signatures.tenants.get(&flow.tenant)?;
+    if program.tenant_id != tenant.id || program.version != vrsky_plan::VERSION {
+        return None;
+    }
+    let mut program = program.clone();
+    if objects[flow.object].stopped {
+        program.suspended = true;
+    }
+    Some(program)
+}
+
+/// Flows whose webhook takes a path that another one of the tenant has: the flow, the other, the
+/// path. What runs with a path keeps it, then the first by origin.
+fn collisions(
+    signatures: &Signatures,
+    programs: &Programs,
+    drafts: &BTreeMap<usize, Program>,
+) -> Vec<(usize, usize, String)> {
+    let mut taken: BTreeMap<(&TenantName, &str), usize> = BTreeMap::new();
+    let mut found = Vec::new();
+    let mut lost: BTreeSet<usize> = BTreeSet::new();
+    // What is held cannot give way, so it comes first.
+    for held in [true, false] {
+        for flow in &signatures.flows {
+            let Some(program) = programs.get(&(flow.tenant.clone(), flow.id.clone())) else {
+                continue;
+            };
+            let new = drafts.get(&flow.object).is_some_and(|draft| draft == program);
+            let Some(path) = webhook(program).filter(|_| new != held) else {
+                continue;
+            };
+            match taken.get(&(&flow.tenant, path)) {
+                Some(other) if new && lost.insert(flow.object) => {
+                    found.push((flow.object, *other, path.to_owned()));
+                }
+                Some(_) => {}
+                None => {
+                    taken.insert((&flow.tenant, path), flow.object);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The path of a webhook.
+fn webhook(program: &Program) -> Option<&str> {
+    match &program.source {
+        Source::Connector { builtin, with, .. } if builtin == "webhook" => with.get("path")?.as_str(),
+        _ => None,
+    }
+}

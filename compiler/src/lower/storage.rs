@@ -1,0 +1,53 @@
+//! Streams and account limits, from quotas.
+
+use vrsky_plan::tenant::{Limits, Stream, StreamRole};
+
+use crate::signature::Tenant;
+
+/// Headers, subjects and the like beside a payload, in bytes.
+const AROUND_A_PAYLOAD: u64 = 64 << 10;
+/// Messages on one subject: beyond it, back-pressure.
+const PER_SUBJECT: i64 = 1_000_000;
+
+/// The streams: of the storage, 60 % for what is in transit, 20 % for dead letters and 20 % for what
+/// is shared. The last part lies idle while nothing is, so that sharing resizes nothing.
+pub(super) fn streams(tenant: &Tenant, shared: bool) -> Vec<Stream> {
+    let id = &tenant.id;
+    let stream = |name, role, subject: &str, percent: u64, seconds| Stream {
+        name,
+        role,
+        subjects: vec![subject.to_owned()],
+        max_bytes: signed(tenant.storage / 100 * percent),
+        max_age_seconds: seconds,
+        max_messages_per_subject: PER_SUBJECT,
+        max_message_size: i32::try_from(tenant.payload + AROUND_A_PAYLOAD).unwrap_or(i32::MAX),
+        replicas: 1,
+    };
+    let mut streams = vec![
+        stream(id.dead_letter_stream(), StreamRole::DeadLetters, "d.>", 20, tenant.dead_letter_seconds),
+        stream(id.transit_stream(), StreamRole::Transit, "e.>", 60, tenant.transit_seconds),
+    ];
+    if shared {
+        streams.push(stream(id.shared_stream(), StreamRole::Shared, "x.>", 20, tenant.transit_seconds));
+    }
+    streams
+}
+
+/// The account's limits.
+pub(super) fn limits(tenant: &Tenant) -> Limits {
+    let flows = i64::from(tenant.flows);
+    Limits {
+        disk_storage: signed(tenant.storage),
+        memory_storage: 256 << 20,
+        streams: 3,
+        // A flow has at most 21 edges with three of retries each, an owner and its successor; and a
+        // grant one consumer for each flow that reads.
+        consumers: flows * 21 * 4 * 2 + i64::from(tenant.grants) * 100,
+        connections: 256,
+        payload: signed(tenant.payload + AROUND_A_PAYLOAD),
+    }
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,180 @@
+//! Texts become objects.
+
+mod object;
+mod origin;
+
+pub(crate) use object::explain;
+
+use std::sync::Arc;
+
+use crate::check::{self, Issue};
+use crate::object::{Object, Source};
+use crate::path::Path;
+use crate::yaml::{self, Broken, Node, Value};
+use crate::{Code, Diagnostic, Document, Help, Label, Severity, World};
+
+/// What all documents say.
+pub(crate) struct Parsed {
+    /// Objects in the order of their origins and places, each with what is wrong with it.
+    pub(crate) objects: Vec<(Object, Vec<Issue>)>,
+    /// What is wrong with texts.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads all documents. Objects that cannot be read come from the document's earlier text.
+pub(crate) fn parse(world: &World) -> Parsed {
+    let mut order: Vec<usize> = (0..world.documents.len()).collect();
+    order.sort_by(|left, right| {
+        let key = |index: &usize| (&world.documents[*index].origin, &world.documents[*index].text);
+        key(left).cmp(&key(right))
+    });
+    let mut parsed = Parsed {
+        objects: Vec::new(),
+        diagnostics: Vec::new(),
+    };
+    for index in order {
+        let document = &world.documents[index];
+        let file = File {
+            document: index,
+            origin: document.origin.as_str().into(),
+            text: Arc::clone(&document.text),
+        };
+        let (objects, diagnostics) = file.parse();
+        let incomplete = !diagnostics.is_empty() || objects.iter().any(|(object, _)| object.spec.is_none());
+        let first = parsed.objects.len();
+        parsed.objects.extend(objects);
+        parsed.diagnostics.extend(diagnostics);
+        if incomplete {
+            restore(&mut parsed.objects, first, document, index);
+        }
+    }
+    parsed
+}
+
+/// Takes what cannot be read in a document from its earlier text.
+fn restore(objects: &mut Vec<(Object, Vec<Issue>)>, first: usize, document: &Document, index: usize) {
+    let Some(before) = &document.before else {
+        return;
+    };
+    let file = File {
+        document: index,
+        origin: document.origin.as_str().into(),
+        text: Arc::clone(before),
+    };
+    for (mut earlier, _) in file.parse().0 {
+        // Labels lead into the text that people see.
+        earlier.source.text = Arc::clone(&document.text);
+        earlier.source.range = 0..0;
+        let same = objects[first..].iter_mut().find(|(object, _)| {
+            object.kind == earlier.kind && object.namespace == earlier.namespace && object.name == earlier.name
+        });
+        match same {
+            Some((object, _)) if object.spec.is_none() && !object.stopped => object.spec = earlier.spec,
+            Some(_) => {}
+            None => objects.push((earlier, Vec::new())),
+        }
+    }
+}
+
+/// One document of the World.
+struct File {
+    document: usize,
+    origin: Arc<str>,
+    text: Arc<str>,
+}
+
+impl File {
+    fn parse(&self) -> (Vec<(Object, Vec<Issue>)>, Vec<Diagnostic>) {
+        let read = yaml::read(&self.text);
+        let mut objects = Vec::new();
+        let mut diagnostics: Vec<Diagnostic> = read.broken.iter().map(|broken| self.broken(broken)).collect();
+        for document in &read.documents {
+            let source = Source {
+                document: self.document,
+                origin: origin::of(&self.text, document).map_or_else(|| Arc::clone(&self.origin), Into::into),
+                text: Arc::clone(&self.text),
+                range: document.range.clone(),
+                item: None,
+            };
+            let mut add = |found: object::Found| match found {
+                object::Found::Object(object, issues) => objects.push((*object, issues)),
+                object::Found::Wrong(diagnostic) => diagnostics.push(*diagnostic),
+                object::Found::Other => {}
+            };
+            match items(&document.root) {
+                Some(items) => {
+                    for (place, item) in items.iter().enumerate() {
+                        let source = Source {
+                            item: Some(place),
+                            ..source.clone()
+                        };
+                        add(object::read(item, source));
+                    }
+                }
+                None => add(object::read(&document.root, source)),
+            }
+        }
+        (objects, diagnostics)
+    }
+
+    fn broken(&self, broken: &Broken) -> Diagnostic {
+        match broken {
+            Broken::Syntax { at, message } => {
+                let start = self.text[..at.start].rfind('\n').map_or(0, |end| end + 1);
+                let line = self.text[start..].lines().next().unwrap_or_default();
+                let mut found = self.wrong(check::syntax::CODE, at, format!("not YAML: {message}"), "here");
+                found.help = check::syntax::help(line).map(|text| Help {
+                    text: text.to_owned(),
+                    patch: None,
+                });
+                found
+            }
+            Broken::DuplicateKey { key, first, second } => {
+                let headline = format!("the field `{key}` stands twice");
+                let mut found = self.wrong(check::duplicate_key::CODE, second, headline, "for the second time");
+                found.labels.push(self.label(first, "for the first time"));
+                found
+            }
+            Broken::Aliases { at } => self.wrong(
+                check::too_many_aliases::CODE,
+                at,
+                "aliases make this document too large".to_owned(),
+                "more than 10,000 values come from aliases",
+            ),
+        }
+    }
+
+    fn wrong(&self, code: Code, at: &std::ops::Range<usize>, headline: String, text: &str) -> Diagnostic {
+        Diagnostic {
+            code,
+            severity: Severity::Error,
+            headline,
+            audience: None,
+            object: None,
+            primary: self.label(at, text),
+            labels: Vec::new(),
+            help: None,
+        }
+    }
+
+    fn label(&self, at: &std::ops::Range<usize>, text: &str) -> Label {
+        Label {
+            document: self.document,
+            origin: self.origin.to_string(),
+            path: String::new(),
+            span: at.clone(),
+            text: text.to_owned(),
+        }
+    }
+}
+
+/// The items of a `kind: List`.
+fn items(root: &Node) -> Option<&[Node]> {
+    if root.text_of("kind") != Some("List") || root.text_of("apiVersion") != Some("v1") {
+        return None;
+    }
+    match &root.find(&Path::of("items")).node.value {
+        Value::Sequence(items) => Some(items),
+        _ => None,
+    }
+}

@@ -1,0 +1,195 @@
+//! Texts with a form: durations, sizes, cron, and the like.
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// A form of text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// `30s`.
+    Duration,
+    /// `512Ki`.
+    Bytes,
+    /// RFC 3339.
+    Timestamp,
+    /// Five or six fields.
+    Cron,
+    /// An IANA name.
+    TimeZone,
+    /// `http://` or `https://` and a host, without credentials.
+    Url,
+    /// Starts with `/`.
+    WebPath,
+    /// Not empty.
+    FilePath,
+}
+
+impl Format {
+    /// The form that a schema's `format` or `pattern` asks for.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        match name {
+            "vrsky-duration" | r"^[0-9]{1,9}(ms|s|m|h|d)$" => Some(Self::Duration),
+            r"^[0-9]{1,12}(k|Ki|M|Mi|G|Gi)?$" => Some(Self::Bytes),
+            "date-time" => Some(Self::Timestamp),
+            "vrsky-cron" => Some(Self::Cron),
+            "vrsky-timezone" => Some(Self::TimeZone),
+            "vrsky-url" => Some(Self::Url),
+            "vrsky-web-path" => Some(Self::WebPath),
+            "vrsky-file-path" => Some(Self::FilePath),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with a text, one line.
+    pub(crate) fn check(self, text: &str) -> Result<(), String> {
+        match self {
+            Self::Duration => milliseconds(text).map(drop).ok_or_else(|| format!("`{text}` is not a duration")),
+            Self::Bytes => bytes(text).map(drop).ok_or_else(|| format!("`{text}` is not a number of bytes")),
+            Self::Timestamp => Timestamp::from_str(text).map(drop).map_err(|_| format!("`{text}` is not a time")),
+            Self::Cron => cron(text),
+            Self::TimeZone => TimeZone::get(text).map(drop).map_err(|_| format!("`{text}` is not a time zone")),
+            Self::Url => url(text),
+            Self::WebPath => web_path(text),
+            Self::FilePath if text.is_empty() || text.contains('\0') => Err("not a path".to_owned()),
+            Self::FilePath => Ok(()),
+        }
+    }
+
+    /// How the form looks.
+    pub(crate) fn help(self) -> &'static str {
+        match self {
+            Self::Duration => "write a whole number and `ms`, `s`, `m`, `h` or `d`, such as `30s` or `7d`",
+            Self::Bytes => "write a whole number, alone or with `k`, `Ki`, `M`, `Mi`, `G`, `Gi`, such as `512Ki`",
+            Self::Timestamp => "write a time by RFC 3339, such as `2027-06-30T00:00:00Z`",
+            Self::Cron => "write five fields (minute, hour, day, month, weekday), or six with seconds first, such as `*/5 * * * *`",
+            Self::TimeZone => "write a name of the IANA database, such as `Europe/Berlin`",
+            Self::Url => "write an address such as `https://example.com/orders`; credentials go into `basic` or `bearer`",
+            Self::WebPath => "write a path such as `/orders`: a `/`, then letters, digits, `-`, `_`, `.` and `/`",
+            Self::FilePath => "write a path such as `out/orders.ndjson`",
+        }
+    }
+}
+
+/// Milliseconds of a duration such as `30s`.
+pub(crate) fn milliseconds(text: &str) -> Option<u64> {
+    let digits = text.find(|character: char| !character.is_ascii_digit())?;
+    if digits == 0 || digits > 9 {
+        return None;
+    }
+    let number: u64 = text[..digits].parse().ok()?;
+    let unit = match &text[digits..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    Some(number * unit)
+}
+
+/// Bytes of a size such as `512Ki`.
+pub(crate) fn bytes(text: &str) -> Option<u64> {
+    let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    if digits == 0 || digits > 12 {
+        return None;
+    }
+    let number: u64 = text[..digits].parse().ok()?;
+    let unit = match &text[digits..] {
+        "" => 1,
+        "k" => 1_000,
+        "Ki" => 1 << 10,
+        "M" => 1_000_000,
+        "Mi" => 1 << 20,
+        "G" => 1_000_000_000,
+        "Gi" => 1 << 30,
+        _ => return None,
+    };
+    number.checked_mul(unit)
+}
+
+/// Whether a text can name a Secret or a key in one.
+pub(crate) fn secret_part(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 253
+        && text != "."
+        && text != ".."
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+}
+
+fn cron(text: &str) -> Result<(), String> {
+    let fields = text.split_whitespace().count();
+    if !(5..=6).contains(&fields) {
+        return Err(format!("{fields} fields where cron has five or six"));
+    }
+    croner::parser::CronParser::builder()
+        .seconds(croner::parser::Seconds::Optional)
+        .build()
+        .parse(text)
+        .map(drop)
+        .map_err(|error| format!("not a cron expression: {error}"))
+}
+
+fn url(text: &str) -> Result<(), String> {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+        .ok_or_else(|| "the address does not start with `https://` or `http://`".to_owned())?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return Err("the address holds credentials".to_owned());
+    }
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !authority.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    if host.is_empty() || port.is_some_and(|port| port.parse::<u16>().is_err()) {
+        return Err("the address has no host, or a port that is no number".to_owned());
+    }
+    if text.chars().any(|character| character.is_whitespace() || character.is_control() || character == '"') {
+        return Err("the address holds a space or a character that no address has".to_owned());
+    }
+    Ok(())
+}
+
+fn web_path(text: &str) -> Result<(), String> {
+    let good = text.starts_with('/')
+        && text.len() > 1
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/'))
+        && text[1..].split('/').all(|part| !matches!(part, "" | "." | ".."));
+    if good { Ok(()) } else { Err(format!("`{text}` is not a path")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Format, bytes, milliseconds};
+
+    #[test]
+    fn values_have_units() {
+        assert_eq!(milliseconds("1500ms"), Some(1_500));
+        assert_eq!(milliseconds("7d"), Some(604_800_000));
+        assert_eq!(milliseconds("7"), None);
+        assert_eq!(milliseconds("s"), None);
+        assert_eq!(bytes("512Ki"), Some(524_288));
+        assert_eq!(bytes("1GB"), None);
+    }
+
+    #[test]
+    fn addresses_hold_no_credentials() {
+        assert!(Format::Url.check("https://example.com:8443/a?b=c").is_ok());
+        assert!(Format::Url.check("http://127.0.0.1:9000").is_ok());
+        assert!(Format::Url.check("https://user:word@example.com").is_err());
+        assert!(Format::Url.check("ftp://example.com").is_err());
+        assert!(Format::Url.check("https://").is_err());
+    }
+
+    #[test]
+    fn cron_has_five_or_six_fields() {
+        assert!(Format::Cron.check("*/5 * * * *").is_ok());
+        assert!(Format::Cron.check("0 */5 * * * *").is_ok());
+        assert!(Format::Cron.check("@hourly").is_err());
+        assert!(Format::Cron.check("61 * * * *").is_err());
+    }
+}
