@@ -1,14 +1,26 @@
 //! Drawn with the source, as rustc does.
 
-use std::collections::BTreeMap;
-
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 use vrsky_compiler::{Diagnostic, Document, Label, Severity};
 
 use crate::files::Unreadable;
 use crate::output::{BAD, BOLD};
 use crate::project::Project;
 use crate::safe;
+
+use super::within;
+
+/// Lines around what is marked that are drawn with it.
+const AROUND: usize = 2;
+
+/// The part of a document that a finding shows, safe to print.
+struct Window {
+    source: safe::Source,
+    /// Where it begins in the document, in bytes.
+    start: usize,
+    /// The number of its first line, from 1.
+    line: usize,
+}
 
 /// All findings, one after the other. Empty if there are none.
 pub(crate) fn human(
@@ -17,24 +29,14 @@ pub(crate) fn human(
     documents: &[Document],
     renderer: &Renderer,
 ) -> String {
-    let sources: BTreeMap<usize, safe::Source> = diagnostics
-        .iter()
-        .flat_map(shown)
-        .filter_map(|index| Some((index, safe::Source::new(&documents.get(index)?.text))))
-        .collect();
     let mut blocks: Vec<String> = unreadable
         .iter()
-        .map(|file| {
-            format!(
-                "{BAD}error{BAD:#}{BOLD}: {}: {}{BOLD:#}",
-                file.name, file.reason
-            )
-        })
+        .map(|file| format!("{BAD}error{BAD:#}{BOLD}: {}: {}{BOLD:#}", file.name, file.reason))
         .collect();
     blocks.extend(
         diagnostics
             .iter()
-            .map(|diagnostic| renderer.render(&report(diagnostic, &sources, documents))),
+            .map(|diagnostic| renderer.render(&report(diagnostic, documents))),
     );
     blocks.join("\n\n")
 }
@@ -96,23 +98,7 @@ pub(crate) fn summary(project: &Project) -> String {
     format!("{files}: {}{next}", found.join(", "))
 }
 
-/// Documents that a diagnostic shows.
-fn shown(diagnostic: &Diagnostic) -> impl Iterator<Item = usize> + '_ {
-    let patch = diagnostic
-        .help
-        .as_ref()
-        .and_then(|help| help.patch.as_ref());
-    std::iter::once(&diagnostic.primary)
-        .chain(&diagnostic.labels)
-        .map(|label| label.document)
-        .chain(patch.map(|patch| patch.document))
-}
-
-fn report<'a>(
-    diagnostic: &'a Diagnostic,
-    sources: &'a BTreeMap<usize, safe::Source>,
-    documents: &'a [Document],
-) -> Vec<Group<'a>> {
+fn report<'a>(diagnostic: &Diagnostic, documents: &[Document]) -> Vec<Group<'a>> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Unverifiable => Level::WARNING.with_name("unverifiable"),
@@ -122,71 +108,77 @@ fn report<'a>(
         .primary_title(safe::line(&diagnostic.headline))
         .id(diagnostic.code.to_string());
     let mut group = Group::with_title(title);
-    let mut order = vec![diagnostic.primary.document];
-    for label in &diagnostic.labels {
-        if !order.contains(&label.document) {
-            order.push(label.document);
+    let labels: Vec<(AnnotationKind, &Label)> =
+        std::iter::once((AnnotationKind::Primary, &diagnostic.primary))
+            .chain(diagnostic.labels.iter().map(|label| (AnnotationKind::Context, label)))
+            .collect();
+    let mut shown = Vec::new();
+    for (_, first) in &labels {
+        if shown.contains(&first.document) {
+            continue;
         }
-    }
-    for document in order {
-        let Some(source) = sources.get(&document) else {
-            group = group.element(Origin::path(safe::line(&diagnostic.primary.origin)));
+        shown.push(first.document);
+        let here = labels.iter().filter(|(_, label)| label.document == first.document);
+        let origin = safe::line(&first.origin);
+        let Some(document) = documents.get(first.document) else {
+            group = group.element(Origin::path(origin));
             continue;
         };
-        let mut snippet = Snippet::source(source.text());
-        if diagnostic.primary.document == document {
-            snippet = snippet
-                .path(safe::line(&diagnostic.primary.origin))
-                .annotation(annotation(
-                    AnnotationKind::Primary,
-                    &diagnostic.primary,
-                    source,
-                ));
-        } else if let Some(label) = diagnostic.labels.iter().find(|it| it.document == document) {
-            snippet = snippet.path(safe::line(&label.origin));
-        }
-        let here = diagnostic
-            .labels
-            .iter()
-            .filter(|it| it.document == document);
-        snippet = snippet
-            .annotations(here.map(|label| annotation(AnnotationKind::Context, label, source)));
+        let window = Window::around(&document.text, here.clone().map(|(_, label)| &label.span));
+        let annotations = here.map(|(kind, label)| window.annotation(*kind, label));
+        let snippet = Snippet::source(window.source.text().to_owned())
+            .line_start(window.line)
+            .path(origin)
+            .annotations(annotations);
         group = group.element(snippet);
     }
     let Some(help) = &diagnostic.help else {
         return vec![group];
     };
-    let drawn = help.patch.as_ref().and_then(|patch| {
-        Some((
-            patch,
-            sources.get(&patch.document)?,
-            documents.get(patch.document)?,
-        ))
-    });
-    let Some((patch, source, document)) = drawn else {
-        return vec![group.element(Level::HELP.message(safe::line(&help.text)))];
+    let text = safe::line(&help.text);
+    let drawn = help.patch.as_ref().and_then(|patch| Some((patch, documents.get(patch.document)?)));
+    let Some((patch, document)) = drawn else {
+        return vec![group.element(Level::HELP.message(text))];
     };
-    let replacement = safe::lines(&patch.text);
-    let snippet = Snippet::source(source.text())
+    let window = Window::around(&document.text, std::iter::once(&patch.span));
+    let snippet = Snippet::source(window.source.text().to_owned())
+        .line_start(window.line)
         .path(safe::line(&document.origin))
-        .patch(Patch::new(source.range(&patch.span), replacement));
-    vec![
-        group,
-        Level::HELP
-            .secondary_title(safe::line(&help.text))
-            .element(snippet),
-    ]
+        .patch(Patch::new(window.range(&patch.span), safe::lines(&patch.text)));
+    vec![group, Level::HELP.secondary_title(text).element(snippet)]
 }
 
-fn annotation<'a>(
-    kind: AnnotationKind,
-    label: &Label,
-    source: &safe::Source,
-) -> annotate_snippets::Annotation<'a> {
-    let annotation = kind.span(source.range(&label.span));
-    if label.text.is_empty() {
-        annotation
-    } else {
-        annotation.label(safe::line(&label.text))
+impl Window {
+    /// The lines of `spans`, and some around them.
+    fn around<'s>(
+        text: &str,
+        spans: impl Iterator<Item = &'s std::ops::Range<usize>> + Clone,
+    ) -> Self {
+        let spans = spans.map(|span| within(text, span));
+        let first = spans.clone().map(|span| span.start).min().unwrap_or(0);
+        let last = spans.map(|span| span.end).max().unwrap_or(0);
+        let mut ends = text[..first].rmatch_indices('\n').map(|(at, _)| at + 1);
+        let start = ends.nth(AROUND).unwrap_or(0);
+        let mut ends = text[last..].match_indices('\n').map(|(at, _)| last + at);
+        let end = ends.nth(AROUND).unwrap_or(text.len());
+        Self {
+            source: safe::Source::new(&text[start..end]),
+            start,
+            line: 1 + text[..start].matches('\n').count(),
+        }
+    }
+
+    fn range(&self, span: &std::ops::Range<usize>) -> std::ops::Range<usize> {
+        let inside = |at: usize| at.saturating_sub(self.start);
+        self.source.range(&(inside(span.start)..inside(span.end)))
+    }
+
+    fn annotation<'a>(&self, kind: AnnotationKind, label: &Label) -> Annotation<'a> {
+        let annotation = kind.span(self.range(&label.span));
+        if label.text.is_empty() {
+            annotation
+        } else {
+            annotation.label(safe::line(&label.text))
+        }
     }
 }
