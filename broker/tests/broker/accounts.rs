@@ -143,7 +143,7 @@ async fn changing_limits_disturbs_no_connection_and_changing_a_role_brings_new_r
 
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_hold() {
-    let plans = Plans::new().tenant("acme").change("acme", |tenant| {
+    let plans = Plans::new().tenant("acme").flow("acme", "shop", &[]).change("acme", |tenant| {
         tenant.limits.connections = 2;
         tenant.limits.streams = 2;
         tenant.limits.payload = 1000;

@@ -55,7 +55,9 @@ async fn subscribing_hears_nothing_of_another_tenant() {
     assert!(acme.denied("e.>").await);
     let admin = world.admin("acme").await;
     let mut all = admin.client.subscribe(">").await.unwrap();
-    let mut own = world.admin("globex").await.client.subscribe("e.>").await.unwrap();
+    let rightful = world.admin("globex").await;
+    let mut own = rightful.client.subscribe("e.>").await.unwrap();
+    rightful.client.flush().await.unwrap();
     admin.client.flush().await.unwrap();
     globex.publish("e.globex_fulfil.in", "secret").await.unwrap();
     let control = tokio::time::timeout(SOON, own.next()).await.unwrap().unwrap();
