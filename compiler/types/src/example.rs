@@ -7,6 +7,9 @@ use crate::kinds;
 
 /// A small value of a kind; nothing when the kind has none.
 pub(crate) fn value(kind: &Kind) -> Option<Value> {
+    if kinds::is_empty(kind) {
+        return None;
+    }
     if kind.contains_bytes() {
         return Some(json!("text"));
     }

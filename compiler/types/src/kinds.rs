@@ -25,9 +25,10 @@ pub(crate) fn is_all(kind: &Kind) -> bool {
         && kind.as_array().is_some_and(|array| array.known().is_empty() && !array.is_unknown_exact())
 }
 
-/// Whether no value has this kind; `undefined` is no value.
+/// Whether no value has this kind; `undefined` is no value. Ask this first: VRL's `never` answers yes
+/// to every `contains_…`.
 pub(crate) fn is_empty(kind: &Kind) -> bool {
-    !kind.contains_any_defined()
+    kind.is_never() || kind.is_undefined()
 }
 
 /// An object kind: declared fields, and what the others hold (`never` closes it).
@@ -74,12 +75,18 @@ pub(crate) fn normal(kind: &Kind) -> Kind {
 }
 
 fn normal_at(kind: &Kind, depth: usize) -> Kind {
+    if is_empty(kind) {
+        return kind.clone();
+    }
+    if is_all(kind) {
+        return if kind.contains_undefined() { all().or_undefined() } else { all() };
+    }
     let mut out = scalars(kind);
     if kind.contains_undefined() {
         out.add_undefined();
     }
     if depth > DEPTH {
-        return if kind.contains_any_defined() { out.union(all()) } else { out };
+        return out.union(all());
     }
     if let Some(collection) = kind.as_object() {
         let known = collection.known().iter().map(|(field, kind)| (field.clone(), normal_at(kind, depth + 1)));
@@ -148,6 +155,9 @@ fn either(mut out: Kind, other: Kind) -> Kind {
 
 /// The values that have both kinds.
 pub(crate) fn meet(left: &Kind, right: &Kind) -> Kind {
+    if left.is_never() || right.is_never() {
+        return Kind::never();
+    }
     let undefined = left.contains_undefined() && right.contains_undefined();
     let mut out = if is_all(left) {
         right.without_undefined()
@@ -200,4 +210,42 @@ fn meet_apart(left: &Kind, right: &Kind) -> Kind {
 /// The kind at a field or position, `undefined` if it may be absent.
 pub(crate) fn at<T: Ord + Clone>(collection: &Collection<T>, key: &T) -> Kind {
     collection.known().get(key).cloned().unwrap_or_else(|| rest(collection).or_undefined())
+}
+
+/// Whether two kinds admit the same values. VRL's own equality brings both into a canonical form at
+/// each level, which takes time exponential in the depth.
+pub(crate) fn same(left: &Kind, right: &Kind) -> bool {
+    if left.is_never() || right.is_never() {
+        return left.is_never() && right.is_never();
+    }
+    let scalars = |kind: &Kind| {
+        [
+            kind.contains_bytes(),
+            kind.contains_integer(),
+            kind.contains_float(),
+            kind.contains_boolean(),
+            kind.contains_null(),
+            kind.contains_undefined(),
+        ]
+    };
+    scalars(left) == scalars(right)
+        && match (left.as_object(), right.as_object()) {
+            (Some(left), Some(right)) => same_collections(left, right),
+            (None, None) => true,
+            _ => false,
+        }
+        && match (left.as_array(), right.as_array()) {
+            (Some(left), Some(right)) => same_collections(left, right),
+            (None, None) => true,
+            _ => false,
+        }
+}
+
+fn same_collections<T: Ord + Clone>(left: &Collection<T>, right: &Collection<T>) -> bool {
+    let rests = match (left.is_unknown_exact(), right.is_unknown_exact()) {
+        (false, false) => true,
+        (true, true) => same(&rest(left), &rest(right)),
+        _ => is_all(&rest(left)) && is_all(&rest(right)),
+    };
+    rests && left.known().keys().chain(right.known().keys()).all(|key| same(&at(left, key), &at(right, key)))
 }

@@ -17,8 +17,14 @@ use std::sync::Arc;
 use vrl::value::{Kind, Value};
 
 /// The type of a payload: what the compiler knows, over-approximated.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Type(Kind);
+
+impl PartialEq for Type {
+    fn eq(&self, other: &Self) -> bool {
+        kinds::same(&self.0, &other.0)
+    }
+}
 
 /// A schema that cannot be a contract.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

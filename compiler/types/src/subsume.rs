@@ -30,8 +30,12 @@ struct Excess {
 }
 
 fn excess(kind: &Kind, bound: &Kind, depth: usize) -> Option<Excess> {
-    if kinds::is_all(bound) || depth > kinds::DEPTH {
+    if kinds::is_all(bound) || kinds::is_empty(kind) || depth > kinds::DEPTH {
         return None;
+    }
+    if kinds::is_empty(bound) {
+        let reason = "the contract admits no value here".to_owned();
+        return Some(Excess { path: String::new(), reason, example: example::value(kind)? });
     }
     if let Some((example, found)) = scalar_excess(kind, bound) {
         let reason = format!("the contract asks for {}, this is {found}", described(bound));
@@ -259,7 +263,7 @@ impl<'a> Proof<'a> {
             return Err(self.unproven("`$ref` is checked on each message"));
         };
         let question = (std::ptr::from_ref(target), kind.clone());
-        if self.assumed.contains(&question) {
+        if self.assumed.iter().any(|(target, kind)| *target == question.0 && kinds::same(kind, &question.1)) {
             return Ok(());
         }
         if self.assumed.len() > kinds::DEPTH {
