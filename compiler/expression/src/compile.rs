@@ -6,7 +6,8 @@ use vrl::parser::ast::{self, Container, Expr, Node, Op, Opcode, RootExpr};
 use vrl::value::Kind;
 use vrsky_types::Type;
 
-use crate::walk::{Purpose, walk};
+use crate::walk::{Precautions, Purpose, walk};
+use crate::functions::Assumption;
 use crate::{Mistake, MistakeKind, diagnose, functions, guard, message, narrow};
 
 type Compiled<T> = Result<T, Vec<Mistake>>;
@@ -28,6 +29,7 @@ pub(crate) fn filter(source: &str, input: &Type) -> Compiled<(Vec<Program>, Type
     };
     let mut kind = input.kind().clone();
     let mut programs = Vec::new();
+    let mut learnt = false;
     let mut waiting: Option<Node<Expr>> = None;
     for conjunct in conjuncts(node) {
         let narrowed = narrow::narrowed(&kind, conjunct.inner());
@@ -35,17 +37,20 @@ pub(crate) fn filter(source: &str, input: &Type) -> Compiled<(Vec<Program>, Type
             Some(left) => and(left, conjunct),
             None => conjunct,
         };
-        if narrowed == kind {
-            waiting = Some(whole);
-        } else {
-            programs.push(conjunction(whole, source, &kind)?);
-            kind = narrowed;
+        match narrowed {
+            None => waiting = Some(whole),
+            Some(narrowed) => {
+                programs.push(conjunction(whole, source, &kind)?);
+                kind = narrowed;
+                learnt = true;
+            }
         }
     }
     if let Some(whole) = waiting {
         programs.push(conjunction(whole, source, &kind)?);
     }
-    Ok((programs, Type::from_kind(kind)))
+    let output = if learnt { Type::from_kind(kind) } else { input.clone() };
+    Ok((programs, output))
 }
 
 /// A program, and the kind of `.` after it.
@@ -71,7 +76,18 @@ fn read(source: &str, purpose: Purpose, input: &Kind) -> Compiled<ast::Program> 
     if program.0.is_empty() {
         return Err(vec![empty(source)]);
     }
-    walk(program, source, purpose, input)
+    let (program, found) = walk(program, source, purpose, input, Precautions::default())?;
+    if found.is_empty() {
+        return Ok(program);
+    }
+    // What the variables start with is tried first; if that does not hold, nothing is known of them.
+    let (guessed, _) = walk(program.clone(), source, purpose, input, found.clone())?;
+    if found.assumptions.is_empty() || compile(guessed.clone(), source, input).is_ok() {
+        return Ok(guessed);
+    }
+    let unknown = found.assumptions.into_keys().map(|name| (name, Assumption::Any)).collect();
+    let found = Precautions { assumptions: unknown, ..found };
+    walk(program, source, purpose, input, found).map(|(program, _)| program)
 }
 
 fn compile(program: ast::Program, source: &str, input: &Kind) -> Compiled<Program> {
@@ -94,7 +110,7 @@ fn condition(program: ast::Program, source: &str, span: std::ops::Range<usize>, 
     if kind.is_boolean() {
         return Ok(program);
     }
-    let optional = kind.contains_boolean() && kind.clone().upgrade_undefined() == Kind::boolean().or_null();
+    let optional = is_optional_boolean(kind);
     let text = source[span.clone()].trim();
     let (help, fix) = if optional {
         (Some("compare it: an absent field is null, not false".to_owned()), Some((span.end..span.end, " == true".to_owned())))
@@ -106,6 +122,11 @@ fn condition(program: ast::Program, source: &str, span: std::ops::Range<usize>, 
     let shown = Type::from_kind(kind.clone());
     let message = format!("a condition is true or false, this is {shown}");
     Err(vec![Mistake { kind: MistakeKind::NotBoolean, span, message, help, fix }])
+}
+
+fn is_optional_boolean(kind: &Kind) -> bool {
+    let mut kind = kind.clone().upgrade_undefined();
+    kind.contains_boolean() && kind.remove_null() && kind.is_boolean()
 }
 
 fn empty(source: &str) -> Mistake {

@@ -44,7 +44,8 @@ pub(crate) enum Parent {
 impl Declared {
     /// A constant.
     pub(crate) fn scalar() -> Self {
-        Self { kind: Kind::null(), free: Vec::new() }
+        let kind = Kind::bytes().or_integer().or_float().or_boolean().or_null();
+        Self { kind, free: Vec::new() }
     }
 
     /// An object literal.
@@ -125,6 +126,12 @@ impl Fields {
             })
             .collect();
         Declared { kind: self.declared.at_path(path).without_undefined(), free }
+    }
+
+    /// Whether what is at a path is certainly no text.
+    pub(crate) fn is_no_text(&self, path: &OwnedValuePath) -> bool {
+        let free = self.free.iter().any(|free| path.segments.starts_with(free) || free.starts_with(&path.segments));
+        !free && !self.declared.at_path(path).contains_bytes()
     }
 
     /// A path gets a value.

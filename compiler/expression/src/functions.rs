@@ -2,21 +2,28 @@
 //! reads files, the environment, the network, the clock or a random source, and none can make its
 //! result much larger than its arguments.
 
+mod assumed;
 mod closures;
+mod hidden;
+mod metered;
+mod operands;
 
 use std::sync::LazyLock;
 
 use vrl::compiler::Function;
 use vrl::stdlib as std_;
 
+pub(crate) use assumed::Assumption;
 use closures::Opaque;
+pub(crate) use metered::{Meter, begin};
+pub(crate) use operands::{DEFINED, NUMBER};
 
 /// The functions, built once: VRL compiles against a slice of boxes.
 pub(crate) static FUNCTIONS: LazyLock<Vec<Box<dyn Function>>> = LazyLock::new(list);
 
 /// Names of the functions that expressions may call, sorted.
 pub fn names() -> Vec<&'static str> {
-    FUNCTIONS.iter().map(|function| function.identifier()).collect()
+    FUNCTIONS.iter().map(|function| function.identifier()).filter(|name| name.is_ascii()).collect()
 }
 
 /// The function of a name.
@@ -73,6 +80,9 @@ fn list() -> Vec<Box<dyn Function>> {
         std_::Tally, std_::Timestamp, std_::ToBool, std_::ToEntries, std_::ToFloat, std_::ToInt, std_::ToString,
         std_::ToUnixTimestamp, std_::Truncate, std_::Unflatten, std_::Unique, std_::Upcase, std_::Values, std_::Zip,
     ];
+    for hidden in [assumed::functions(), metered::functions(), operands::functions()].into_iter().flatten() {
+        functions.push(Box::new(hidden));
+    }
     functions.sort_by_key(|function| function.identifier());
     functions
 }

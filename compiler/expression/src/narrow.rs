@@ -6,58 +6,54 @@ use vrl::path::{OwnedSegment, OwnedValuePath, PathPrefix};
 use vrl::value::Kind;
 use vrl::value::kind::Collection;
 
-/// The kind of payloads of kind `kind` for which `condition` is true.
-pub(crate) fn narrowed(kind: &Kind, condition: &Expr) -> Kind {
+/// The kind of payloads of kind `kind` for which `condition` is true; nothing when it teaches nothing.
+pub(crate) fn narrowed(kind: &Kind, condition: &Expr) -> Option<Kind> {
     match condition {
-        Expr::Container(container) => match container.inner() {
-            Container::Group(group) => narrowed(kind, group.inner().0.inner()),
-            _ => kind.clone(),
-        },
+        Expr::Container(_) => narrowed(kind, grouped(condition)?),
         Expr::Op(op) => by_operator(kind, op.inner()),
         Expr::FunctionCall(call) => by_call(kind, call.inner(), true),
         Expr::Unary(unary) => {
             let Unary::Not(not) = unary.inner();
             let (_, inner) = not.inner().clone().take();
-            match inner.inner() {
+            match grouped(inner.inner()).unwrap_or(inner.inner()) {
                 Expr::FunctionCall(call) => by_call(kind, call.inner(), false),
-                Expr::Container(container) => match container.inner() {
-                    Container::Group(group) => match group.inner().0.inner() {
-                        Expr::FunctionCall(call) => by_call(kind, call.inner(), false),
-                        _ => kind.clone(),
-                    },
-                    _ => kind.clone(),
-                },
-                _ => kind.clone(),
+                _ => None,
             }
         }
-        Expr::Query(query) => match path(condition) {
-            // A bare `.flag` is a condition only when it is true.
-            Some(path) if query.inner().path.inner() == path => restrict(kind, &path.segments, &Kind::boolean()),
-            _ => kind.clone(),
-        },
-        _ => kind.clone(),
+        _ => None,
     }
 }
 
-fn by_operator(kind: &Kind, op: &Op) -> Kind {
+fn grouped(expr: &Expr) -> Option<&Expr> {
+    let Expr::Container(container) = expr else { return None };
+    match container.inner() {
+        Container::Group(group) => Some(group.inner().0.inner()),
+        _ => None,
+    }
+}
+
+fn by_operator(kind: &Kind, op: &Op) -> Option<Kind> {
     let Op(left, code, right) = op;
     match code.inner() {
-        Opcode::And => narrowed(&narrowed(kind, left.inner()), right.inner()),
-        Opcode::Or => narrowed(kind, left.inner()).union(narrowed(kind, right.inner())),
+        Opcode::And => match narrowed(kind, left.inner()) {
+            Some(kind) => Some(narrowed(&kind, right.inner()).unwrap_or(kind)),
+            None => narrowed(kind, right.inner()),
+        },
+        Opcode::Or => Some(narrowed(kind, left.inner())?.union(narrowed(kind, right.inner())?)),
         Opcode::Eq | Opcode::Ne => {
             let (path, literal) = match (path(left.inner()), path(right.inner())) {
-                (Some(path), None) => (path, literal(right)),
-                (None, Some(path)) => (path, literal(left)),
-                _ => return kind.clone(),
+                (Some(path), None) => (path, literal(right)?),
+                (None, Some(path)) => (path, literal(left)?),
+                _ => return None,
             };
-            let Some(literal) = literal else { return kind.clone() };
-            match (code.inner(), equal_to(literal)) {
-                (Opcode::Eq, Some(wanted)) => restrict(kind, &path.segments, &wanted),
-                (Opcode::Ne, _) if matches!(literal, Literal::Null) => restrict(kind, &path.segments, &present()),
-                _ => kind.clone(),
-            }
+            let wanted = match code.inner() {
+                Opcode::Eq => equal_to(literal)?,
+                _ if matches!(literal, Literal::Null) => present(),
+                _ => return None,
+            };
+            restrict(kind, &path.segments, &wanted)
         }
-        _ => kind.clone(),
+        _ => None,
     }
 }
 
@@ -72,9 +68,9 @@ fn equal_to(literal: &Literal) -> Option<Kind> {
     }
 }
 
-fn by_call(kind: &Kind, call: &FunctionCall, holds: bool) -> Kind {
-    let [argument] = call.arguments.as_slice() else { return kind.clone() };
-    let Some(path) = path(argument.inner().expr.inner()) else { return kind.clone() };
+fn by_call(kind: &Kind, call: &FunctionCall, holds: bool) -> Option<Kind> {
+    let [argument] = call.arguments.as_slice() else { return None };
+    let path = path(argument.inner().expr.inner())?;
     let wanted = match (call.ident.inner().as_ref(), holds) {
         ("exists", true) => Kind::json(),
         ("is_null" | "is_nullish", false) => present(),
@@ -84,7 +80,7 @@ fn by_call(kind: &Kind, call: &FunctionCall, holds: bool) -> Kind {
         ("is_boolean", true) => Kind::boolean(),
         ("is_object", true) => Kind::any_object(),
         ("is_array", true) => Kind::array(Collection::any()),
-        _ => return kind.clone(),
+        _ => return None,
     };
     restrict(kind, &path.segments, &wanted)
 }
@@ -111,25 +107,40 @@ fn literal(expr: &Node<Expr>) -> Option<&Literal> {
 }
 
 /// The kind whose value at a path exists and is one of `wanted`, by its outermost type.
-fn restrict(kind: &Kind, path: &[OwnedSegment], wanted: &Kind) -> Kind {
+fn restrict(kind: &Kind, path: &[OwnedSegment], wanted: &Kind) -> Option<Kind> {
+    teaches(kind, path, wanted).then(|| restricted(kind, path, wanted))
+}
+
+fn teaches(kind: &Kind, path: &[OwnedSegment], wanted: &Kind) -> bool {
+    let Some((segment, rest)) = path.split_first() else {
+        return kind.contains_undefined()
+            || kind.contains_bytes() && !wanted.contains_bytes()
+            || kind.contains_integer() && !wanted.contains_integer()
+            || kind.contains_float() && !wanted.contains_float()
+            || kind.contains_boolean() && !wanted.contains_boolean()
+            || kind.contains_null() && !wanted.contains_null()
+            || kind.contains_object() && !wanted.contains_object()
+            || kind.contains_array() && !wanted.contains_array();
+    };
+    match (segment, kind.as_object()) {
+        (OwnedSegment::Field(name), Some(object)) => match object.known().get(&name.clone().into()) {
+            Some(inner) => !kind.is_exact() || teaches(inner, rest, wanted),
+            None => true,
+        },
+        // Which item a position names depends on the length.
+        _ => false,
+    }
+}
+
+fn restricted(kind: &Kind, path: &[OwnedSegment], wanted: &Kind) -> Kind {
     let Some((segment, rest)) = path.split_first() else {
         return outermost(kind, wanted);
     };
-    match segment {
-        OwnedSegment::Field(name) => {
-            let Some(object) = kind.as_object() else { return kind.clone() };
-            let mut object = object.clone();
-            let unknown = object.unknown_kind();
-            let inner = object.known().get(&name.clone().into()).cloned().unwrap_or(unknown);
-            object.known_mut().insert(name.clone().into(), restrict(&inner, rest, wanted).without_undefined());
-            Kind::object(object)
-        }
-        // Which item a position names depends on the length; nothing is learnt but that it is an array.
-        OwnedSegment::Index(_) => match kind.as_array() {
-            Some(array) => Kind::array(array.clone()),
-            None => kind.clone(),
-        },
-    }
+    let (OwnedSegment::Field(name), Some(object)) = (segment, kind.as_object()) else { return kind.clone() };
+    let mut object = object.clone();
+    let inner = object.known().get(&name.clone().into()).cloned().unwrap_or_else(|| object.unknown_kind());
+    object.known_mut().insert(name.clone().into(), restricted(&inner, rest, wanted).without_undefined());
+    Kind::object(object)
 }
 
 fn outermost(kind: &Kind, wanted: &Kind) -> Kind {

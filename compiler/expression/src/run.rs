@@ -60,6 +60,7 @@ fn resolve(program: &Program, message: &mut Message) -> Result<Value, Failure> {
         metadata: &mut message.metadata,
         secrets: &mut secrets,
     };
+    crate::functions::begin();
     let mut left = STEPS;
     let mut control = || {
         left = left.saturating_sub(1);

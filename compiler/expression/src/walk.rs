@@ -2,7 +2,10 @@
 //! and fields that do not exist, and what typing will cost.
 
 mod calls;
+mod growth;
+mod operands;
 mod reads;
+mod variables;
 mod writes;
 
 use vrl::parser::ast::{self, Container, Expr, Literal, Node, Opcode, RootExpr, Unary};
@@ -12,6 +15,26 @@ use crate::cost::{self, Cost};
 use crate::fields::{Declared, Fields};
 use crate::message::METADATA;
 use crate::{Mistake, MistakeKind, guard};
+
+use growth::{Growth, Size};
+pub(crate) use variables::Assumptions;
+use variables::Variables;
+
+/// What a first walk finds out and a second one writes into the program.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Precautions {
+    /// What is assumed of variables that closures change.
+    pub(crate) assumptions: Assumptions,
+    /// Whether values must be measured while the program runs.
+    pub(crate) meter: bool,
+}
+
+impl Precautions {
+    /// Whether the program can do without.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.assumptions.is_empty() && !self.meter
+    }
+}
 
 /// What an expression is for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,6 +57,8 @@ pub(super) struct Walk<'a> {
     operators: usize,
     level: usize,
     closures: usize,
+    variables: Variables,
+    growth: Growth,
 }
 
 /// A node, walked.
@@ -41,6 +66,7 @@ struct Walked<T> {
     node: T,
     cost: Cost,
     declared: Option<Declared>,
+    size: Size,
 }
 
 /// Whether an assignment may stand here. VRL types the state after an assignment inside an operator
@@ -51,13 +77,15 @@ enum Place {
     Value,
 }
 
-/// Checks a program; what comes back is the same program, to be typed.
+/// Checks a program; what comes back is the same program, to be typed, and the precautions that it
+/// needs. When there are any, walk again with them.
 pub(crate) fn walk(
     program: ast::Program,
     source: &str,
     purpose: Purpose,
     input: &Kind,
-) -> Result<ast::Program, Vec<Mistake>> {
+    precautions: Precautions,
+) -> Result<(ast::Program, Precautions), Vec<Mistake>> {
     let mut walk = Walk {
         source,
         purpose,
@@ -67,6 +95,8 @@ pub(crate) fn walk(
         operators: 0,
         level: 0,
         closures: 0,
+        variables: Variables::new(precautions.assumptions),
+        growth: Growth::new(precautions.meter),
     };
     let mut nodes = Vec::with_capacity(program.0.len());
     let mut cost = Cost::default();
@@ -89,7 +119,8 @@ pub(crate) fn walk(
         walk.mistakes.push(guard::too_large(0..source.len(), message));
     }
     if walk.mistakes.is_empty() {
-        return Ok(ast::Program(nodes));
+        let found = Precautions { meter: walk.growth.found, assumptions: walk.variables.changed() };
+        return Ok((ast::Program(nodes), found));
     }
     walk.mistakes.sort_by_key(|mistake| (mistake.span.start, mistake.span.end));
     walk.mistakes.dedup();
@@ -103,7 +134,7 @@ impl Walk<'_> {
             self.level -= 1;
             let span = node.span().range();
             self.mistakes.push(guard::too_large(span, "the expression is nested too deeply".to_owned()));
-            return Walked { node, cost: Cost::LEAF, declared: None };
+            return Walked { node, cost: Cost::LEAF, declared: None, size: Size::default() };
         }
         let (span, expr) = node.take();
         let walked = match expr {
@@ -114,7 +145,10 @@ impl Walk<'_> {
             Expr::Assignment(assignment) => self.assignment(assignment, place),
             Expr::Query(query) => self.query(query),
             Expr::FunctionCall(call) => self.call(call),
-            Expr::Variable(ident) => leaf(Expr::Variable(ident)),
+            Expr::Variable(ident) => {
+                let size = self.growth.variable(ident.inner(), self.closures);
+                Walked { size, ..leaf(self.variable(ident)) }
+            }
             Expr::Unary(unary) => self.unary(unary),
             Expr::Abort(abort) => self.abort(abort),
             Expr::Return(returned) => {
@@ -124,12 +158,38 @@ impl Walk<'_> {
             Expr::Break(node) => leaf(Expr::Break(node)),
         };
         self.level -= 1;
-        Walked { node: Node::new(span, walked.node), cost: walked.cost, declared: walked.declared }
+        if walked.size.is_excessive() && self.mistakes.is_empty() {
+            let message = "the result could be more than 128 times as large as what it is made of".to_owned();
+            self.mistakes.push(guard::too_large(crate::diagnose::within(self.source, &span.range()), message));
+        }
+        Walked { node: Node::new(span, walked.node), cost: walked.cost, declared: walked.declared, size: walked.size }
     }
 
     fn literal(&mut self, literal: Node<Literal>) -> Walked<Expr> {
         let mut cost = Cost::LEAF;
+        let mut size = Size::default();
+        if let Literal::Regex(pattern) = literal.inner()
+            && !guard::is_modest_pattern(pattern)
+        {
+            let span = crate::diagnose::within(self.source, &literal.span().range());
+            self.mistakes.push(guard::too_large(span, "the regular expression repeats too much".to_owned()));
+        }
         if let Literal::String(template) = literal.inner() {
+            if self.variables.assumes() && template.as_literal_string().is_none() {
+                let concatenation = template.rewrite_to_concatenated_strings();
+                let walked = self.expr(Node::new(literal.span(), concatenation), Place::Value);
+                return Walked {
+                    node: walked.node.into_inner(),
+                    cost: walked.cost,
+                    declared: None,
+                    size: walked.size,
+                };
+            }
+            for segment in &template.0 {
+                if let vrl::parser::template_string::StringSegment::Template(name, _) = segment {
+                    size = size.and(self.growth.variable(name, self.closures));
+                }
+            }
             for _ in 1..template.0.len() {
                 self.operators += 1;
                 cost = cost.and(Cost::LEAF);
@@ -137,7 +197,7 @@ impl Walk<'_> {
             }
         }
         let declared = Some(Declared::scalar());
-        Walked { node: Expr::Literal(literal), cost, declared }
+        Walked { node: Expr::Literal(literal), cost, declared, size }
     }
 
     fn container(&mut self, container: Node<Container>, place: Place) -> Walked<Expr> {
@@ -151,34 +211,39 @@ impl Walk<'_> {
                     node: Container::Group(Box::new(group)),
                     cost: inner.cost.above(1, 1),
                     declared: inner.declared,
+                    size: inner.size,
                 }
             }
             Container::Block(block) => {
                 let block = self.block(block);
-                Walked { node: Container::Block(block.node), cost: block.cost, declared: None }
+                Walked { node: Container::Block(block.node), cost: block.cost, declared: None, size: block.size }
             }
             Container::Array(array) => {
                 let (array_span, array) = array.take();
                 let mut cost = Cost::default();
+                let mut size = Size::default();
                 let items = array
                     .into_iter()
                     .map(|item| {
                         let item = self.expr(item, Place::Value);
                         cost = cost.and(item.cost);
+                        size = size.and(item.size);
                         item.node
                     })
                     .collect::<Vec<_>>();
                 let array = Node::new(array_span, items.into_iter().collect::<ast::Array>());
-                Walked { node: Container::Array(array), cost: cost.above(4, 1), declared: None }
+                Walked { node: Container::Array(array), cost: cost.above(4, 1), declared: None, size }
             }
             Container::Object(object) => {
                 let (object_span, object) = object.take();
                 let mut cost = Cost::default();
+                let mut size = Size::default();
                 let mut declared = Vec::new();
                 let mut fields = Vec::new();
                 for (key, value) in object {
                     let value = self.expr(value, Place::Value);
                     cost = cost.and(value.cost);
+                    size = size.and(value.size);
                     declared.push((key.inner().clone(), value.declared));
                     fields.push((key, value.node));
                 }
@@ -187,6 +252,7 @@ impl Walk<'_> {
                     node: Container::Object(object),
                     cost: cost.above(4, 1),
                     declared: Some(Declared::object(declared)),
+                    size,
                 }
             }
         };
@@ -194,21 +260,24 @@ impl Walk<'_> {
             node: Expr::Container(Node::new(span, walked.node)),
             cost: walked.cost,
             declared: walked.declared,
+            size: walked.size,
         }
     }
 
     fn block(&mut self, block: Node<ast::Block>) -> Walked<Node<ast::Block>> {
         let (span, block) = block.take();
         let mut cost = Cost::default();
+        let mut size = Size::default();
         let nodes = block
             .into_iter()
             .map(|node| {
                 let walked = self.expr(node, Place::Statement);
                 cost = cost.and(walked.cost);
+                size = walked.size;
                 walked.node
             })
             .collect();
-        Walked { node: Node::new(span, ast::Block(nodes)), cost: cost.above(8, 1), declared: None }
+        Walked { node: Node::new(span, ast::Block(nodes)), cost: cost.above(8, 1), declared: None, size }
     }
 
     fn if_statement(&mut self, statement: Node<ast::IfStatement>) -> Walked<Expr> {
@@ -235,10 +304,12 @@ impl Walk<'_> {
         let before = self.payload.clone();
         let then = self.block(statement.if_node);
         cost = cost.and(then.cost);
+        let mut size = then.size;
         let after_then = std::mem::replace(&mut self.payload, before);
         let otherwise = statement.else_node.map(|node| {
             let otherwise = self.block(node);
             cost = cost.and(otherwise.cost);
+            size = size.and(otherwise.size);
             otherwise.node
         });
         self.payload.or(after_then);
@@ -247,21 +318,33 @@ impl Walk<'_> {
             if_node: then.node,
             else_node: otherwise,
         };
-        Walked { node: Expr::IfStatement(Node::new(span, statement)), cost: cost.above(16, 1), declared: None }
+        Walked { node: Expr::IfStatement(Node::new(span, statement)), cost: cost.above(16, 1), declared: None, size }
     }
 
     fn op(&mut self, op: Node<ast::Op>) -> Walked<Expr> {
         self.operators += 1;
         let (span, ast::Op(left, code, right)) = op.take();
-        let left = self.expr(*left, Place::Value);
-        let right = self.expr(*right, Place::Value);
+        let mut left = self.expr(*left, Place::Value);
+        let mut right = self.expr(*right, Place::Value);
+        if code.inner() == &Opcode::Mul {
+            left = self.factor(left);
+            right = self.factor(right);
+        }
+        if matches!(code.inner(), Opcode::Or | Opcode::And) {
+            left = Self::operand(left);
+            right = Self::operand(right);
+        }
         // The right side of these may not run, and VRL types it twice for that.
         let times = if matches!(code.inner(), Opcode::Err | Opcode::Or | Opcode::And) { 2 } else { 1 };
         let right_cost = right.cost;
         let mut cost = left.cost.and(Cost { again: right_cost.again.saturating_mul(times), ..right_cost });
         cost = cost.above(cost.size, 1);
+        let size = match code.inner() {
+            Opcode::Eq | Opcode::Ne | Opcode::Lt | Opcode::Le | Opcode::Gt | Opcode::Ge => Size::default(),
+            _ => left.size.and(right.size),
+        };
         let op = ast::Op(Box::new(left.node), code, Box::new(right.node));
-        Walked { node: Expr::Op(Node::new(span, op)), cost, declared: None }
+        Walked { node: Expr::Op(Node::new(span, op)), cost, declared: None, size }
     }
 
     fn unary(&mut self, unary: Node<Unary>) -> Walked<Expr> {
@@ -271,7 +354,7 @@ impl Walk<'_> {
         let (bang, inner) = not.take();
         let inner = self.expr(*inner, Place::Value);
         let not = Node::new(not_span, ast::Not::new(bang.span(), inner.node));
-        Walked { node: Expr::Unary(Node::new(span, Unary::Not(not))), cost: inner.cost.above(4, 1), declared: None }
+        Walked { node: Expr::Unary(Node::new(span, Unary::Not(not))), cost: inner.cost.above(4, 1), declared: None, size: Size::default() }
     }
 
     fn abort(&mut self, abort: Node<ast::Abort>) -> Walked<Expr> {
@@ -282,7 +365,7 @@ impl Walk<'_> {
             cost = walked.cost.above(4, 1);
             Box::new(walked.node)
         });
-        Walked { node: Expr::Abort(Node::new(span, ast::Abort { message })), cost, declared: None }
+        Walked { node: Expr::Abort(Node::new(span, ast::Abort { message })), cost, declared: None, size: Size::default() }
     }
 
     fn not_allowed(&mut self, span: std::ops::Range<usize>, message: &str, help: &str) {
@@ -297,5 +380,5 @@ impl Walk<'_> {
 }
 
 fn leaf(expr: Expr) -> Walked<Expr> {
-    Walked { node: expr, cost: Cost::LEAF, declared: None }
+    Walked { node: expr, cost: Cost::LEAF, declared: None, size: Size::default() }
 }

@@ -70,6 +70,9 @@ impl Expression for OpaqueCall {
 
 fn opaque(result: TypeDef) -> TypeDef {
     let mut kind: Kind = result.kind().clone();
+    if kind.is_never() {
+        return result;
+    }
     if kind.contains_object() {
         kind.add_object(Collection::any());
     }

@@ -2,9 +2,9 @@
 
 use vrl::parser::ast::{self, Expr, Literal, Node, QueryTarget};
 
-use super::{Place, Purpose, Walk, Walked};
+use super::{Place, Purpose, Size, Walk, Walked};
 use crate::cost::Cost;
-use crate::functions;
+use crate::functions::{self, Assumption, Meter};
 use crate::{Mistake, MistakeKind};
 
 /// The longest literal that `replace` may put in, and `join` between: each occurrence adds it.
@@ -13,8 +13,13 @@ const INSERTED: usize = 64;
 impl Walk<'_> {
     pub(super) fn call(&mut self, call: Node<ast::FunctionCall>) -> Walked<Expr> {
         let (span, call) = call.take();
+        let forgets = self.forgets(&call);
         let walked = self.function_call(call);
-        Walked { node: Expr::FunctionCall(Node::new(span, walked.node)), cost: walked.cost, declared: None }
+        let mut node = Expr::FunctionCall(Node::new(span, walked.node));
+        if forgets {
+            node = super::variables::call(Assumption::Any.assume(), Node::new(span, node));
+        }
+        Walked { node, cost: walked.cost, declared: None, size: walked.size }
     }
 
     pub(super) fn function_call(&mut self, call: ast::FunctionCall) -> Walked<ast::FunctionCall> {
@@ -28,28 +33,47 @@ impl Walk<'_> {
         }
         self.inserted(&call, &name);
         let mut cost = Cost::default();
+        let mut size = Size::default();
+        // These take a place, not a value.
+        let places = matches!(name.as_str(), "del" | "exists");
         let arguments = call
             .arguments
             .into_iter()
             .map(|argument| {
                 let (span, argument) = argument.take();
+                self.variables.in_place = places;
                 let expr = self.expr(argument.expr, Place::Value);
+                self.variables.in_place = false;
                 cost = cost.and(expr.cost);
+                size = size.and(expr.size);
                 Node::new(span, ast::FunctionArgument { ident: argument.ident, expr: expr.node })
             })
             .collect();
         // Once to check the arguments and once by the function itself.
         cost = cost.above(60, 2);
+        size = size.times(super::growth::factor(&name));
         let closure = call.closure.map(|closure| {
             let (span, closure) = closure.take();
             self.closures += 1;
+            let names = closure.variables.iter().map(|variable| variable.inner().to_string());
+            let before = self.growth.enter(names);
             let block = self.block(closure.block);
+            self.growth.leave(before);
             self.closures -= 1;
+            self.variables.leave(self.closures);
+            size = size.and(block.size);
+            let (block_span, ast::Block(mut nodes)) = block.node.take();
+            if name != "for_each"
+                && let Some(last) = nodes.pop()
+            {
+                nodes.push(self.growth.metered(Meter::Charged, last));
+            }
+            let body = Node::new(block_span, ast::Block(nodes));
             cost = Cost { compile: cost.compile.saturating_add(block.cost.compile), ..cost };
-            Node::new(span, ast::FunctionClosure { variables: closure.variables, block: block.node })
+            Node::new(span, ast::FunctionClosure { variables: closure.variables, block: body })
         });
         let node = ast::FunctionCall { ident: call.ident, abort_on_error: call.abort_on_error, arguments, closure };
-        Walked { node, cost, declared: None }
+        Walked { node, cost, declared: None, size }
     }
 
     fn unknown_function(&mut self, ident: &Node<ast::Ident>, name: &str) {

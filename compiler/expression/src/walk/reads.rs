@@ -5,7 +5,7 @@ use std::ops::Range;
 use vrl::parser::ast::{self, Expr, Node, QueryTarget};
 use vrl::path::{OwnedSegment, OwnedValuePath, PathPrefix};
 
-use super::{Walk, Walked};
+use super::{Size, Walk, Walked};
 use crate::cost::Cost;
 use crate::fields::{Parent, Undeclared};
 use crate::{Mistake, MistakeKind, diagnose};
@@ -16,22 +16,26 @@ impl Walk<'_> {
         let (target_span, target) = query.target.take();
         let mut cost = Cost::LEAF;
         let mut declared = None;
+        let size: Size;
         let target = match target {
             QueryTarget::External(prefix) => {
                 self.read(prefix, query.path.inner(), &span.range());
                 if prefix == PathPrefix::Event {
                     declared = Some(self.payload.declared(query.path.inner()));
                 }
+                size = self.growth.payload(self.closures);
                 QueryTarget::External(prefix)
             }
             QueryTarget::FunctionCall(call) => {
                 let walked = self.function_call(call);
                 cost = walked.cost.above(4, 1);
+                size = walked.size;
                 QueryTarget::FunctionCall(walked.node)
             }
             QueryTarget::Container(container) => {
                 let walked = self.container(Node::new(target_span, container), super::Place::Value);
                 cost = walked.cost.above(4, 1);
+                size = walked.size;
                 match walked.node {
                     Expr::Container(node) => QueryTarget::Container(node.into_inner()),
                     // `container` returns containers.
@@ -41,10 +45,13 @@ impl Walk<'_> {
                     )))),
                 }
             }
-            QueryTarget::Internal(ident) => QueryTarget::Internal(ident),
+            QueryTarget::Internal(ident) => {
+                size = self.growth.variable(&ident, self.closures);
+                self.queried(Node::new(target_span, ident))
+            }
         };
         let query = ast::Query { target: Node::new(target_span, target), path: query.path };
-        Walked { node: Expr::Query(Node::new(span, query)), cost, declared }
+        Walked { node: Expr::Query(Node::new(span, query)), cost, declared, size }
     }
 
     fn read(&mut self, prefix: PathPrefix, path: &OwnedValuePath, span: &Range<usize>) {
@@ -100,7 +107,7 @@ fn quoted(name: &str) -> String {
 /// A path as it is written.
 fn shown(sign: char, segments: &[OwnedSegment]) -> String {
     let path = OwnedValuePath { segments: segments.to_vec() };
-    format!("{sign}{path}")
+    format!("{sign}{path}").chars().map(|c| if c.is_control() { ' ' } else { c }).take(100).collect()
 }
 
 /// Where each segment of a written path stands, without dots and brackets.

@@ -3,8 +3,9 @@
 use vrl::parser::ast::{self, Assignment, AssignmentOp, AssignmentTarget, Expr, Node, QueryTarget};
 use vrl::path::{OwnedSegment, OwnedValuePath, PathPrefix};
 
-use super::{Place, Walk, Walked};
+use super::{Place, Size, Walk, Walked};
 use crate::fields::Declared;
+use crate::functions::{Assumption, Meter};
 
 /// The furthest array position that a program may write; VRL fills what is before it with nulls.
 const POSITION: isize = 1000;
@@ -16,28 +17,56 @@ impl Walk<'_> {
             let help = "assign in a statement of its own, before";
             self.not_allowed(span.range(), "an assignment is not a value here", help);
         }
-        match assignment {
+        match self.unmerged(assignment) {
             Assignment::Single { target, op, expr } => {
-                let value = self.expr(*expr, Place::Statement);
+                let first = self.constant(expr.inner());
+                let mut value = self.expr(*expr, Place::Statement);
                 self.target(&target, &op, value.declared.clone());
+                self.assigned(&target, first);
+                self.grown(&target, &op, value.size);
+                value.node = self.growth.metered(Meter::Bounded, value.node);
+                value.node = self.ensured(&target, value.node);
                 let assignment = Assignment::Single { target, op, expr: Box::new(value.node) };
                 Walked {
                     node: Expr::Assignment(Node::new(span, assignment)),
                     cost: value.cost.above(16, 2),
                     declared: value.declared,
+                    size: value.size,
                 }
             }
             Assignment::Infallible { ok, err, op, expr } => {
                 let value = self.expr(*expr, Place::Statement);
                 self.target(&ok, &op, None);
                 self.target(&err, &AssignmentOp::Assign, None);
+                self.assigned(&ok, Assumption::Any);
+                self.assigned(&err, Assumption::Any);
+                self.grown(&ok, &op, value.size);
+                if self.growth.meter {
+                    let help = "handle the failure with `??` or `!`";
+                    let message = "a program whose values may grow far beyond the message cannot use `value, err = …`";
+                    self.not_allowed(span.range(), message, help);
+                }
                 let assignment = Assignment::Infallible { ok, err, op, expr: Box::new(value.node) };
                 Walked {
                     node: Expr::Assignment(Node::new(span, assignment)),
                     cost: value.cost.above(16, 2),
                     declared: None,
+                    size: value.size,
                 }
             }
+        }
+    }
+
+    /// A target gets a value of a size; `|=` adds it to what is there.
+    fn grown(&mut self, target: &Node<AssignmentTarget>, op: &AssignmentOp, mut size: Size) {
+        match super::variables::name(target.inner()) {
+            Some((name, whole)) => {
+                if !whole || *op == AssignmentOp::Merge {
+                    size = size.and(self.growth.variable(name, self.closures));
+                }
+                self.growth.assign(name, size, self.closures);
+            }
+            None => self.growth.write(size),
         }
     }
 
@@ -59,7 +88,8 @@ impl Walk<'_> {
         let far = path.segments.iter().any(|segment| matches!(segment, OwnedSegment::Index(index) if index.abs() > POSITION));
         if far {
             let help = "VRL fills what is before it with nulls";
-            self.not_allowed(span.clone(), &format!("positions beyond {POSITION} cannot be written"), help);
+            self.not_allowed(span, &format!("positions beyond {POSITION} cannot be written"), help);
+            return;
         }
         let Some(prefix) = prefix else { return };
         if !self.external_write(prefix, &span) {
