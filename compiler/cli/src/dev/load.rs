@@ -54,9 +54,9 @@ impl Loader {
         let mut documents: Vec<Document> = files
             .into_iter()
             .map(|file| Document {
-                before: self.good.get(&file.name).cloned(),
-                text: Arc::from(file.text),
                 origin: file.name,
+                text: Arc::from(file.text),
+                before: None,
             })
             .collect();
         // A file that cannot be read deletes nothing: its last good text stands for it.
@@ -89,9 +89,17 @@ impl Loader {
         read: &Read,
         incumbents: BTreeMap<(TenantName, FlowId), Program>,
     ) -> anyhow::Result<Project> {
+        let documents = read
+            .documents
+            .iter()
+            .map(|document| Document {
+                before: self.good.get(&document.origin).cloned(),
+                ..document.clone()
+            })
+            .collect();
         let world = World {
             now: Timestamp::now(),
-            documents: read.documents.clone(),
+            documents,
             repository: read.repository.clone(),
             incumbents,
         };
