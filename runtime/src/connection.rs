@@ -1,0 +1,261 @@
+//! The one connection of the process, and requests to JetStream with a bound on every wait.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_nats::{Client, HeaderMap, Message, Request, ServerError, StatusCode};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use serde::Deserialize;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+use vrsky_plan::{StreamName, TenantId};
+
+/// How long one answer of the server may take.
+pub(crate) const ANSWER: Duration = Duration::from_secs(5);
+
+/// The connection. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    client: Client,
+    tenant: TenantId,
+    transit: StreamName,
+    process: String,
+    connects: watch::Receiver<u64>,
+}
+
+/// The process cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The file with the credentials cannot be used.
+    #[error("cannot use the credentials {path}: {reason}")]
+    Credentials {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, without its content.
+        reason: String,
+    },
+    /// The server did not let us in for ten seconds.
+    #[error("cannot connect to {address}: {source}")]
+    Unreachable {
+        /// The address.
+        address: String,
+        /// Why, the last time.
+        source: async_nats::ConnectError,
+    },
+}
+
+/// What the server said to a request or an acknowledged publish, other than yes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("no answer in time")]
+    Unanswered,
+    #[error("the stream is full")]
+    Full,
+    #[error("another revision came first")]
+    Conflict,
+    #[error("the message is too large")]
+    TooLarge,
+    #[error("not found")]
+    NotFound,
+    #[error("{0}")]
+    Other(String),
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    error: Option<AnswerError>,
+}
+
+#[derive(Deserialize)]
+struct AnswerError {
+    #[serde(default)]
+    err_code: u32,
+    #[serde(default)]
+    description: String,
+}
+
+impl Connection {
+    /// Connects; tries for ten seconds. Afterwards the connection heals itself without limit.
+    pub async fn open(
+        address: &str,
+        creds: Option<&PathBuf>,
+        tenant: TenantId,
+    ) -> Result<Self, ConnectError> {
+        let (connected, connects) = watch::channel(0);
+        let mut options = async_nats::ConnectOptions::new()
+            .name("vrsky-runtime")
+            .max_reconnects(None)
+            .connection_timeout(Duration::from_secs(5))
+            .request_timeout(Some(ANSWER))
+            .ping_interval(Duration::from_secs(10))
+            .reconnect_delay_callback(|attempts| {
+                Duration::from_millis((50 << attempts.min(6)).min(2_000))
+            })
+            .event_callback(move |event| {
+                observe(&event, &connected);
+                async {}
+            });
+        if let Some(path) = creds {
+            let refuse = |reason: String| ConnectError::Credentials {
+                path: path.clone(),
+                reason,
+            };
+            let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
+            let user = user_name(&text)
+                .ok_or_else(|| refuse("it holds no user JWT with a name".to_owned()))?;
+            options = options
+                .credentials(&text)
+                .map_err(|_| refuse("it is no credentials file".to_owned()))?
+                .custom_inbox_prefix(format!("_INBOX_{user}"));
+        }
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let client = loop {
+            match options.clone().connect(address).await {
+                Ok(client) => break client,
+                Err(source) if Instant::now() > deadline => {
+                    return Err(ConnectError::Unreachable {
+                        address: address.to_owned(),
+                        source,
+                    });
+                }
+                Err(_) => sleep(Duration::from_millis(200)).await,
+            }
+        };
+        Ok(Self {
+            transit: tenant.transit_stream(),
+            process: uuid::Uuid::now_v7().simple().to_string(),
+            client,
+            tenant,
+            connects,
+        })
+    }
+
+    /// The client.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Whose flows run here.
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// The tenant's transit stream.
+    pub(crate) fn transit(&self) -> &StreamName {
+        &self.transit
+    }
+
+    /// This process, as leases and reports name it.
+    pub fn process(&self) -> &str {
+        &self.process
+    }
+
+    /// Changes at each new connection.
+    pub(crate) fn connects(&self) -> watch::Receiver<u64> {
+        self.connects.clone()
+    }
+
+    /// Asks; the answer is bounded by `limit`. Errors inside JetStream's answers are found too.
+    pub(crate) async fn ask(
+        &self,
+        subject: String,
+        headers: Option<HeaderMap>,
+        payload: Bytes,
+        limit: Duration,
+    ) -> Result<Message, Refusal> {
+        let mut request = Request::new().payload(payload).timeout(Some(limit));
+        if let Some(headers) = headers {
+            request = request.headers(headers);
+        }
+        let answer = timeout(limit, self.client.send_request(subject, request))
+            .await
+            .map_err(|_| Refusal::Unanswered)?
+            .map_err(|error| match error.kind() {
+                async_nats::RequestErrorKind::MaxPayloadExceeded => Refusal::TooLarge,
+                _ => Refusal::Unanswered,
+            })?;
+        check(&answer).map(|()| answer)
+    }
+}
+
+/// Whether an answer of JetStream says yes.
+pub(crate) fn check(answer: &Message) -> Result<(), Refusal> {
+    match answer.status {
+        None | Some(StatusCode::OK) => {}
+        Some(StatusCode::NO_RESPONDERS) => return Err(Refusal::Unanswered),
+        Some(StatusCode::NOT_FOUND) => return Err(Refusal::NotFound),
+        Some(status) => return Err(Refusal::Other(format!("status {status}"))),
+    }
+    // The hot path: `{"stream":…,"seq":…}`. An error comes first, or after `type`.
+    if answer.payload.starts_with(b"{\"stream\"") {
+        return Ok(());
+    }
+    let Ok(Answer { error: Some(error) }) = serde_json::from_slice(&answer.payload) else {
+        return Ok(());
+    };
+    Err(match error.err_code {
+        10071 | 10164 => Refusal::Conflict,
+        10054 => Refusal::TooLarge,
+        // Store failures say in words that a limit is reached.
+        10077 | 10002 | 10023 | 10047 => Refusal::Full,
+        10014 => Refusal::NotFound,
+        _ => Refusal::Other(error.description),
+    })
+}
+
+fn observe(event: &async_nats::Event, connected: &watch::Sender<u64>) {
+    match event {
+        async_nats::Event::Connected => {
+            connected.send_modify(|count| *count += 1);
+            tracing::info!(event = "connected");
+        }
+        async_nats::Event::Disconnected => tracing::warn!(event = "disconnected"),
+        async_nats::Event::ServerError(ServerError::Other(text)) => {
+            tracing::error!(event = "refused_by_server", error = %text);
+        }
+        other => tracing::warn!(event = "connection", what = %other),
+    }
+}
+
+/// The name of the user in a credentials file's JWT.
+fn user_name(creds: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Claims {
+        name: String,
+    }
+    let token = creds
+        .lines()
+        .skip_while(|line| !line.contains("BEGIN NATS USER JWT"))
+        .nth(1)?;
+    let claims = URL_SAFE_NO_PAD.decode(token.trim().split('.').nth(1)?).ok()?;
+    let claims: Claims = serde_json::from_slice(&claims).ok()?;
+    let fits = !claims.name.is_empty()
+        && claims
+            .name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    fits.then_some(claims.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::user_name;
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    #[test]
+    fn the_users_name_comes_from_the_token() {
+        let claims = URL_SAFE_NO_PAD.encode(r#"{"name":"runtime-1","sub":"U"}"#);
+        let text = format!("-----BEGIN NATS USER JWT-----\nh.{claims}.s\n------END");
+        assert_eq!(user_name(&text).as_deref(), Some("runtime-1"));
+    }
+
+    #[test]
+    fn a_name_that_is_no_token_is_refused() {
+        let claims = URL_SAFE_NO_PAD.encode(r#"{"name":"a.*"}"#);
+        let text = format!("-----BEGIN NATS USER JWT-----\nh.{claims}.s\n------END");
+        assert_eq!(user_name(&text), None);
+    }
+}

@@ -1,0 +1,503 @@
+//! Reads one subject of an edge: its own, or one of its lanes. One loop owns everything; nothing here
+//! is shared, so nothing is locked.
+
+mod drain;
+mod outcome;
+mod start;
+
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_nats::Message;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::{FutureExt, Stream};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use vrsky_plan::{Subject, header};
+
+use super::consumer::{Arrival, Batch, Consumer};
+use super::input::Input;
+use super::item::{Item, Waiting};
+use super::lease::Claim;
+use super::publishing::Publishing;
+use super::window::Window;
+use super::{Shared, window::Ticket};
+use crate::connection::Refusal;
+use crate::connectors::Outcome;
+use crate::retry::Lane;
+use crate::stage::{Delivery, Stage, Take};
+use crate::status::lock;
+
+/// Bounds. The server allows 5,000 messages without acknowledgement; with what is asked for, a window
+/// stays below that.
+const WINDOW: usize = 4_000;
+const LANE_WINDOW: usize = 256;
+/// Messages of a lane or edge that wait in the process for a further attempt.
+const WAITING: usize = 256;
+const PUBLISHING: usize = 2_000;
+const DELIVERIES: usize = 64;
+/// Bytes in flight on one edge.
+const BYTES: usize = 16 * 1024 * 1024;
+const LANE_BYTES: usize = 2 * 1024 * 1024;
+/// Items started before the loop looks at its other duties.
+const TURN: usize = 256;
+/// Finished messages are removed after so many, or so long.
+const REMOVE_AFTER: u64 = 1_000;
+const REMOVE_WITHIN: Duration = Duration::from_millis(100);
+const REMOVE_AT_MOST: u64 = 5_000;
+
+/// How reading ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// In good order.
+    Stopped,
+    /// Another process owns the edge.
+    Lost,
+}
+
+/// An attempt that is over.
+type Attempt = (Item, Arc<Delivery>, Outcome);
+
+/// The state of one loop.
+pub(super) struct Reader {
+    shared: Arc<Shared>,
+    claim: Arc<Claim>,
+    stages: watch::Receiver<Arc<Stage>>,
+    stage: Arc<Stage>,
+    stop: CancellationToken,
+    lane: Option<Lane>,
+    subject: Subject,
+    window: Window,
+    /// Received and not started, in order.
+    backlog: VecDeque<Ticket>,
+    waiting: BinaryHeap<Waiting>,
+    deliveries: FuturesUnordered<BoxFuture<'static, Attempt>>,
+    /// Items that the broker did not take and that are tried again: nothing new starts meanwhile.
+    pressed: usize,
+    takes: Vec<Take>,
+    consumer: Option<Consumer>,
+    /// Whether a consumer was made before, so that the next needs an epoch of its own.
+    reopened: bool,
+    open_at: Instant,
+    open_failures: u32,
+    removal: Option<BoxFuture<'static, Result<(), Refusal>>>,
+    remove_at: Option<Instant>,
+    removing: u64,
+    removed: u64,
+    /// When stopping: until when.
+    drain_until: Option<Instant>,
+}
+
+/// What woke the loop.
+enum Event {
+    Lost,
+    Stop,
+    Answer(Option<Message>),
+    Attempt(Attempt),
+    Removed(Result<(), Refusal>),
+    Swapped,
+    Reconnected,
+    Arrival(Option<Message>),
+    Time,
+}
+
+impl Reader {
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        claim: &Arc<Claim>,
+        mut stages: watch::Receiver<Arc<Stage>>,
+        stop: CancellationToken,
+        lane: Option<Lane>,
+    ) -> Self {
+        let stage = Arc::clone(&stages.borrow_and_update());
+        let subject = match lane {
+            None => shared.subject.clone(),
+            Some(lane) => lane.subject(&shared.subject),
+        };
+        Self {
+            shared: Arc::clone(shared),
+            claim: Arc::clone(claim),
+            stages,
+            stage,
+            stop,
+            lane,
+            subject,
+            window: Window::default(),
+            backlog: VecDeque::new(),
+            waiting: BinaryHeap::new(),
+            deliveries: FuturesUnordered::new(),
+            pressed: 0,
+            takes: Vec::new(),
+            consumer: None,
+            reopened: false,
+            open_at: Instant::now(),
+            open_failures: 0,
+            removal: None,
+            remove_at: None,
+            removing: 0,
+            removed: 0,
+            drain_until: None,
+        }
+    }
+
+    /// Reads until it is stopped or the lease is lost.
+    pub(super) async fn run(mut self) -> End {
+        let mut publishing = loop {
+            match Publishing::new(&self.shared.connection).await {
+                Ok(publishing) => break publishing,
+                Err(reason) => tracing::warn!(event = "not_subscribed", %reason),
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return End::Stopped,
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+        };
+        if let Some(end) = self.idle_lane().await {
+            return end;
+        }
+        let mut connects = self.shared.connection.connects();
+        connects.mark_unchanged();
+        loop {
+            let more = self.pump(&mut publishing).await;
+            self.open().await;
+            self.ask();
+            self.remove();
+            let unfinished = self.window.unfinished() as u64;
+            let status = &self.shared.edge_status;
+            if self.lane.is_none() {
+                status.unfinished.store(unfinished, Ordering::Relaxed);
+            }
+            if let Some(until) = self.drain_until
+                && (self.drained(&publishing) || Instant::now() >= until)
+            {
+                self.close().await;
+                return End::Stopped;
+            }
+            let wake = self.wake(&publishing);
+            let event = tokio::select! {
+                biased;
+                () = self.claim.lost.cancelled() => Event::Lost,
+                () = self.stop.cancelled(), if self.drain_until.is_none() => Event::Stop,
+                answer = publishing.answers.next() => Event::Answer(answer),
+                Some(attempt) = self.deliveries.next(), if !self.deliveries.is_empty() => Event::Attempt(attempt),
+                result = pending(&mut self.removal) => Event::Removed(result),
+                Ok(()) = self.stages.changed() => Event::Swapped,
+                Ok(()) = connects.changed() => Event::Reconnected,
+                arrival = arrive(&mut self.consumer) => Event::Arrival(arrival),
+                () = tokio::task::yield_now(), if more => Event::Time,
+                () = sleep_until(wake) => Event::Time,
+            };
+            match event {
+                Event::Lost => return End::Lost,
+                Event::Stop => self.begin_drain(),
+                Event::Answer(answer) => {
+                    let mut next = answer;
+                    for _ in 0..TURN {
+                        let Some(answer) = next else { break };
+                        if let Some(settled) = publishing.settle(&answer) {
+                            self.settled(settled, &mut publishing).await;
+                        }
+                        next = ready(&mut publishing.answers);
+                    }
+                }
+                Event::Attempt(attempt) => self.attempted(attempt, &mut publishing).await,
+                Event::Removed(result) => self.was_removed(result),
+                Event::Swapped => self.stage = Arc::clone(&self.stages.borrow_and_update()),
+                Event::Reconnected => self.reopen("the connection is a new one"),
+                Event::Arrival(arrival) => self.arrived(arrival),
+                Event::Time => {
+                    while let Some(settled) = publishing.expire(Instant::now()) {
+                        self.settled(settled, &mut publishing).await;
+                    }
+                    let overdue = self
+                        .consumer
+                        .as_ref()
+                        .is_some_and(|c| c.asked() > 0 && c.overdue() <= Instant::now());
+                    if overdue {
+                        self.reopen("the consumer has fallen silent");
+                    }
+                }
+            }
+        }
+    }
+
+    /// A lane on which nothing waits has no consumer: most never need one.
+    async fn idle_lane(&mut self) -> Option<End> {
+        let Some(lane) = self.lane else {
+            return None;
+        };
+        let mut looked = false;
+        loop {
+            if !looked && self.stage.delivers() {
+                let name = self.consumer_name(self.claim.epoch);
+                let made = Consumer::make(&self.shared.connection, name, &self.subject, 0).await;
+                match made {
+                    Ok((consumer, 0)) => {
+                        self.reopened = true;
+                        looked = true;
+                        Consumer::remove(&self.shared.connection, consumer.name()).await;
+                    }
+                    Ok((consumer, _)) => {
+                        self.reopened = true;
+                        self.consumer = Some(consumer);
+                        return None;
+                    }
+                    // The loop tries again, with bounds and words.
+                    Err(_) => return None,
+                }
+            }
+            tokio::select! {
+                () = self.claim.lost.cancelled() => return Some(End::Lost),
+                () = self.stop.cancelled() => return Some(End::Stopped),
+                () = self.shared.lanes[lane as usize].notified() => return None,
+                Ok(()) = self.stages.changed() => self.stage = Arc::clone(&self.stages.borrow_and_update()),
+            }
+        }
+    }
+
+    fn consumer_name(&self, epoch: u64) -> String {
+        let suffix = self.lane.map_or("", Lane::suffix);
+        format!(
+            "{}_{}{suffix}-{epoch}",
+            self.shared.flow.token(),
+            self.shared.edge
+        )
+    }
+
+    /// Makes a consumer where there is none, each with an epoch of its own.
+    async fn open(&mut self) {
+        if self.consumer.is_some() || self.drain_until.is_some() || Instant::now() < self.open_at {
+            return;
+        }
+        let epoch = if self.reopened {
+            self.claim.next_epoch().await
+        } else {
+            Some(self.claim.epoch)
+        };
+        let first = !self.reopened;
+        self.reopened = true;
+        let Some(epoch) = epoch else {
+            return self.open_later();
+        };
+        let connection = &self.shared.connection;
+        let name = self.consumer_name(epoch);
+        let after = self.window.highest();
+        match Consumer::make(connection, name, &self.subject, after).await {
+            Ok((consumer, waiting)) => {
+                tracing::debug!(event = "edge_opened", consumer = consumer.name(), waiting);
+                let place = self.lane.map_or("", Lane::suffix);
+                lock(&self.shared.edge_status.consumers).insert(place, consumer.name().to_owned());
+                self.consumer = Some(consumer);
+                self.open_failures = 0;
+                if first && self.claim.before > 0 {
+                    self.remove_consumer(self.consumer_name(self.claim.before));
+                }
+            }
+            Err(reason) => {
+                let (flow, edge) = (&self.shared.flow, &self.shared.edge);
+                tracing::warn!(event = "edge_not_opened", %flow, %edge, %reason);
+                self.open_later();
+            }
+        }
+    }
+
+    fn open_later(&mut self) {
+        self.open_at = Instant::now() + crate::retry::pressure(self.open_failures);
+        self.open_failures += 1;
+    }
+
+    /// Goes on with a new consumer behind what was received; what is in flight stays in flight.
+    fn reopen(&mut self, reason: &str) {
+        if let Some(consumer) = self.consumer.take() {
+            let (flow, edge) = (&self.shared.flow, &self.shared.edge);
+            tracing::info!(event = "edge_reopened", %flow, %edge, reason);
+            self.remove_consumer(consumer.name().to_owned());
+        }
+    }
+
+    fn remove_consumer(&self, name: String) {
+        let connection = self.shared.connection.clone();
+        tokio::spawn(async move { Consumer::remove(&connection, &name).await });
+    }
+
+    /// Asks for more while there is room for it.
+    fn ask(&mut self) {
+        let (window, bytes, messages) = match self.lane {
+            None => (WINDOW, BYTES, 500),
+            Some(_) => (LANE_WINDOW, LANE_BYTES, 64),
+        };
+        let calm = self.drain_until.is_none()
+            && self.pressed == 0
+            && (self.lane.is_some() || self.waiting.len() < WAITING)
+            && self.backlog.len() < messages * 2;
+        let Some(consumer) = self.consumer.as_mut().filter(|_| calm) else {
+            return;
+        };
+        if consumer.asked() > messages / 2 {
+            return;
+        }
+        let largest = self.stage.max_payload + 64 * 1024;
+        let batch = Batch {
+            messages,
+            bytes: largest.max(bytes / 4),
+        };
+        let promised = consumer.asked().div_ceil(messages) * batch.bytes;
+        let held = self.window.bytes() + promised;
+        let room = self.window.len() + consumer.asked() + messages <= window
+            && (held == 0 || held + batch.bytes <= bytes);
+        if room && !consumer.ask(batch) {
+            // The connection is busy or away; `wake` tries again soon.
+            tracing::debug!(event = "pull_postponed", consumer = consumer.name());
+        }
+    }
+
+    fn arrived(&mut self, arrival: Option<Message>) {
+        let mut next = arrival;
+        if next.is_none() {
+            return self.reopen("the subscription ended");
+        }
+        for _ in 0..TURN {
+            let Some(message) = next else { break };
+            let Some(consumer) = self.consumer.as_mut() else {
+                return;
+            };
+            match consumer.sort(message) {
+                Arrival::Ended => {}
+                Arrival::Broken(reason) => return self.reopen(&reason),
+                Arrival::Message(message) => {
+                    let Some(input) = Input::read(message) else {
+                        return self.reopen("a delivery without a place");
+                    };
+                    if !consumer.follows(input.delivery) {
+                        return self.reopen("a delivery is missing");
+                    }
+                    self.receive(input);
+                }
+            }
+            next = self
+                .consumer
+                .as_mut()
+                .and_then(|consumer| ready(&mut consumer.deliveries));
+        }
+    }
+
+    fn receive(&mut self, input: Input) {
+        if self.lane.is_none() {
+            let ticket = self.window.receive(input);
+            self.backlog.push_back(ticket);
+            return;
+        }
+        let now = crate::clock::now_ms();
+        let pause = Duration::from_millis(input.due().saturating_sub(now));
+        let output = input.header(header::OUTPUT).map(Into::into);
+        let attempts = input.attempts();
+        let ticket = self.window.receive(input);
+        self.waiting.push(Waiting {
+            due: Instant::now() + pause,
+            item: Item::fresh(ticket, output, attempts),
+        });
+    }
+
+    /// Acknowledges and removes the finished prefix, when it is worth a call.
+    fn remove(&mut self) {
+        let floor = self.window.floor();
+        let finished = floor.finished - self.removed;
+        if finished == 0 || self.removal.is_some() {
+            return;
+        }
+        let at = *self
+            .remove_at
+            .get_or_insert_with(|| Instant::now() + REMOVE_WITHIN);
+        if finished < REMOVE_AFTER && Instant::now() < at {
+            return;
+        }
+        self.remove_at = None;
+        self.removing = floor.finished;
+        self.removal = Some(removal(&self.shared, &self.subject, floor).boxed());
+    }
+
+    fn was_removed(&mut self, result: Result<(), Refusal>) {
+        self.removal = None;
+        match result {
+            Ok(()) => self.removed = self.removing,
+            Err(reason) => {
+                let (flow, edge) = (&self.shared.flow, &self.shared.edge);
+                tracing::warn!(event = "not_removed", %flow, %edge, %reason);
+                self.remove_at = Some(Instant::now() + Duration::from_secs(1));
+            }
+        }
+    }
+
+    /// When there is something to do without anything having happened.
+    fn wake(&self, publishing: &Publishing) -> Instant {
+        let now = Instant::now();
+        let mut wake = now + Duration::from_secs(30);
+        let mut by = |at: Option<Instant>| wake = at.map_or(wake, |at| wake.min(at));
+        by(publishing.next_deadline());
+        by(self.remove_at.filter(|_| self.removal.is_none()));
+        by(self.drain_until);
+        if let Some(waiting) = self.waiting.peek()
+            && (waiting.due > now || self.may_start(&waiting.item))
+        {
+            by(Some(waiting.due));
+        }
+        match &self.consumer {
+            None if self.drain_until.is_none() => by(Some(self.open_at)),
+            Some(consumer) if consumer.asked() > 0 => by(Some(consumer.overdue())),
+            // Nothing is asked for: perhaps because the connection took nothing.
+            Some(_) => by(Some(now + Duration::from_millis(250))),
+            None => {}
+        }
+        wake
+    }
+}
+
+/// What removes the finished prefix; the acknowledgement keeps the consumer's own window moving.
+fn removal(
+    shared: &Arc<Shared>,
+    subject: &Subject,
+    floor: &super::window::Floor,
+) -> impl Future<Output = Result<(), Refusal>> + Send + 'static {
+    let shared = Arc::clone(shared);
+    // `seq` is the first sequence that stays.
+    let request = format!(r#"{{"filter":"{subject}","seq":{}}}"#, floor.sequence + 1);
+    let acknowledge = floor.acknowledge.clone();
+    async move {
+        let connection = &shared.connection;
+        if let Some(acknowledge) = acknowledge {
+            let acknowledged = connection.client().publish(acknowledge, "+ACK".into());
+            // Lost, the next one stands for it.
+            let _ = tokio::time::timeout(Duration::from_secs(1), acknowledged).await;
+        }
+        let subject = format!("$JS.API.STREAM.PURGE.{}", connection.transit());
+        connection
+            .ask(subject, None, request.into(), Duration::from_secs(5))
+            .await
+            .map(|_| ())
+    }
+}
+
+async fn pending(
+    removal: &mut Option<BoxFuture<'static, Result<(), Refusal>>>,
+) -> Result<(), Refusal> {
+    match removal {
+        Some(removal) => removal.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn arrive(consumer: &mut Option<Consumer>) -> Option<Message> {
+    match consumer {
+        Some(consumer) => consumer.deliveries.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The next item, if it is there already.
+fn ready<T>(stream: &mut (impl Stream<Item = T> + Unpin)) -> Option<T> {
+    stream.next().now_or_never().flatten()
+}

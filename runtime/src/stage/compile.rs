@@ -1,0 +1,185 @@
+//! From a program's stage to one that runs. The types are recomputed step by step with the crate that
+//! the compiler uses, so that what was proved is what runs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use vrsky_expression::{Filter, Map, Mistake};
+use vrsky_plan::program::{self, Expression};
+use vrsky_plan::{EdgeName, Program};
+use vrsky_types::{Contract, Type};
+
+use super::{Action, Condition, Delivery, Origin, Output, Stage, Step, Target};
+use crate::connectors::{self, Blocked};
+use crate::status::Status;
+
+impl Stage {
+    /// Compiles all stages of a program. A sink of `before` whose parameters are the same stays open.
+    pub(crate) fn compile_all(
+        program: &Program,
+        context: &connectors::Context,
+        status: &Status,
+        before: &BTreeMap<EdgeName, Arc<Stage>>,
+    ) -> Result<BTreeMap<EdgeName, Arc<Stage>>, Blocked> {
+        program
+            .stages
+            .iter()
+            .map(|(edge, stage)| {
+                let before = before.get(edge).map(AsRef::as_ref);
+                let mut stage = Self::compile(program, stage, context, status, before)?;
+                let others = matches!(program.source, program::Source::Topic { .. });
+                stage.trusts_output = !(others && *edge == EdgeName::ingress());
+                Ok((edge.clone(), Arc::new(stage)))
+            })
+            .collect()
+    }
+
+    fn compile(
+        program: &Program,
+        stage: &program::Stage,
+        context: &connectors::Context,
+        status: &Status,
+        before: Option<&Self>,
+    ) -> Result<Self, Blocked> {
+        let contract = contract(&stage.input.schema, &stage.input.path)?;
+        let (steps, r#type) = compile_steps(&stage.steps, contract.payload())?;
+        let mut outputs = Vec::with_capacity(stage.outputs.len());
+        for (name, output) in &stage.outputs {
+            let (condition, narrowed) = match &output.condition {
+                program::Condition::Always => (Condition::Always, r#type.clone()),
+                program::Condition::Otherwise => (Condition::Otherwise, r#type.clone()),
+                program::Condition::When(expression) => {
+                    let (filter, narrowed) = Filter::compile(&expression.source, &r#type)
+                        .map_err(|mistakes| blocked(&mistakes, &output.path))?;
+                    (Condition::When(filter), narrowed)
+                }
+            };
+            let (steps, arriving) = compile_steps(&output.steps, &narrowed)?;
+            let target = match &output.target {
+                program::Target::Edge(subject) => Target::Edge(subject.clone()),
+                program::Target::Topic {
+                    contract: schema,
+                    publish,
+                    ..
+                } => Target::Topic {
+                    contract: self::contract(schema, &output.path)?,
+                    publish: publish.clone(),
+                },
+                program::Target::Deliver {
+                    builtin,
+                    with,
+                    retries,
+                } => {
+                    let open = before
+                        .and_then(|stage| stage.output(name))
+                        .and_then(|output| output.same_sink(builtin, with, retries));
+                    Target::Deliver(match open {
+                        Some(delivery) => delivery,
+                        None => Arc::new(Delivery {
+                            sink: connectors::Sink::open(builtin, with, &arriving, context, &output.path)?,
+                            builtin: builtin.clone(),
+                            with: with.clone(),
+                            retries: *retries,
+                            failing: AtomicBool::new(false),
+                        }),
+                    })
+                }
+            };
+            outputs.push(Output {
+                delivered: status.delivered(name),
+                name: name.as_str().into(),
+                path: output.path.clone(),
+                condition,
+                steps,
+                target,
+            });
+        }
+        Ok(Self {
+            program: Origin {
+                flow: program.flow.clone(),
+                generation: program.generation,
+                hash: program.hash.clone(),
+                dead_letter_seconds: program.dead_letter_seconds,
+            },
+            input_path: stage.input.path.clone(),
+            contract: stage.input.check.then_some(contract),
+            steps,
+            outputs,
+            on_error: stage.on_error.clone(),
+            reads_metadata: reads_metadata(stage),
+            max_payload: program.max_payload,
+            trusts_output: false,
+        })
+    }
+}
+
+impl Output {
+    fn same_sink(
+        &self,
+        builtin: &str,
+        with: &serde_json::Value,
+        retries: &program::Retries,
+    ) -> Option<Arc<Delivery>> {
+        let Target::Deliver(delivery) = &self.target else {
+            return None;
+        };
+        let same = delivery.builtin == builtin
+            && &delivery.with == with
+            && &delivery.retries == retries
+            // An expression in the parameters is compiled against the type that arrives.
+            && !with.to_string().contains("\"expr\"");
+        same.then(|| Arc::clone(delivery))
+    }
+}
+
+fn compile_steps(steps: &[program::Step], input: &Type) -> Result<(Vec<Step>, Type), Blocked> {
+    let mut r#type = input.clone();
+    let mut compiled = Vec::with_capacity(steps.len());
+    for step in steps {
+        let refuse = |mistakes: Vec<Mistake>| blocked(&mistakes, &step.path);
+        let action = match &step.action {
+            program::Action::Filter(Expression { source, .. }) => {
+                let (filter, after) = Filter::compile(source, &r#type).map_err(refuse)?;
+                r#type = after;
+                Action::Filter(filter)
+            }
+            program::Action::Map(Expression { source, .. }) => {
+                let (map, after) = Map::compile(source, &r#type).map_err(refuse)?;
+                r#type = after;
+                Action::Map(map)
+            }
+        };
+        compiled.push(Step {
+            name: step.name.clone(),
+            path: step.path.clone(),
+            action,
+        });
+    }
+    Ok((compiled, r#type))
+}
+
+fn contract(schema: &serde_json::Value, path: &str) -> Result<Contract, Blocked> {
+    Contract::new(schema.clone()).map_err(|error| Blocked {
+        reason: format!("the schema cannot be used: {error}"),
+        path: Some(path.to_owned()),
+    })
+}
+
+/// The compiler proved the program; a mistake here means that runtime and compiler differ.
+fn blocked(mistakes: &[Mistake], path: &str) -> Blocked {
+    let first = mistakes.first().map_or("unknown", |mistake| &mistake.message);
+    Blocked {
+        reason: format!("this runtime cannot compile the expression: {first}"),
+        path: Some(path.to_owned()),
+    }
+}
+
+fn reads_metadata(stage: &program::Stage) -> bool {
+    let delivers = |output: &program::Output| {
+        matches!(output.target, program::Target::Deliver { .. })
+    };
+    stage.outputs.values().any(delivers)
+        || serde_json::to_string(&(&stage.steps, &stage.outputs))
+            .is_ok_and(|text| text.contains('%'))
+}

@@ -1,0 +1,7 @@
+//! What the runtime promises, shown on a real server with real processes.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub)]
+
+mod flowing;
+mod programs;
+mod server;
+mod world;
