@@ -94,7 +94,9 @@ impl Api {
 
     /// True if it was there.
     pub(crate) async fn delete_stream(&self, name: &str) -> Result<bool, Error> {
-        let found: Option<Value> = self.find(format!("STREAM.DELETE.{name}"), &json!({})).await?;
+        let found: Option<Value> = self
+            .find(format!("STREAM.DELETE.{name}"), &json!({}))
+            .await?;
         Ok(found.is_some())
     }
 
@@ -179,7 +181,11 @@ impl Api {
                 })?;
             return Err(Error::Refused {
                 doing: subject,
-                code: if failed.err_code == 0 { failed.code } else { failed.err_code },
+                code: if failed.err_code == 0 {
+                    failed.code
+                } else {
+                    failed.err_code
+                },
                 text: failed.description,
             });
         }

@@ -33,7 +33,7 @@ impl Broker {
         let held = resolver.look_up(&wanted.subject).await?;
         resolver.make(&wanted.claims(), held.as_ref()).await?;
         let platform = Api::new(connect(url, "platform", &keys.platform).await?);
-        streams::make_platform(&platform).await?;
+        streams::make_platform(&platform, resolver.servers().await?).await?;
         Ok(Self {
             url: url.to_owned(),
             resolver,

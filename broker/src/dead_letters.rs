@@ -156,10 +156,7 @@ fn base_id(letter: &DeadLetter, id: u64) -> String {
     format!("{}/{}/{id}", letter.message, letter.step)
 }
 
-async fn dead_letters(
-    client: &Client,
-    tenant: &TenantId,
-) -> Result<stream::Stream<()>, Error> {
+async fn dead_letters(client: &Client, tenant: &TenantId) -> Result<stream::Stream<()>, Error> {
     jetstream::new(client.clone())
         .get_stream_no_info(tenant.dead_letter_stream().as_str())
         .await
@@ -170,10 +167,13 @@ async fn get(
     stream: &stream::Stream<()>,
     id: u64,
 ) -> Result<jetstream::message::StreamMessage, Error> {
-    stream.direct_get(id).await.map_err(|error| match error.kind() {
-        stream::DirectGetErrorKind::NotFound => Error::NotFound(id),
-        _ => broker("read a dead letter", error),
-    })
+    stream
+        .direct_get(id)
+        .await
+        .map_err(|error| match error.kind() {
+            stream::DirectGetErrorKind::NotFound => Error::NotFound(id),
+            _ => broker("read a dead letter", error),
+        })
 }
 
 async fn delete(stream: &stream::Stream<()>, id: u64) -> Result<(), Error> {
@@ -207,7 +207,10 @@ fn text(headers: &HeaderMap, name: &str) -> String {
         .unwrap_or_default()
 }
 
-fn broker(doing: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+fn broker(
+    doing: &'static str,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
     Error::Broker {
         doing,
         source: source.into(),

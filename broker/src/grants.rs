@@ -56,12 +56,14 @@ pub(crate) fn held(config: &Config) -> BTreeMap<String, HeldImport> {
                     "cut" => Revocation::Cut,
                     _ => Revocation::Drain,
                 },
-                route: routes.get(consumer).map_or_else(Default::default, |source| {
-                    let transform = source.subject_transforms.first();
-                    transform.map_or_else(Default::default, |transform| {
-                        (transform.source.clone(), transform.destination.clone())
-                    })
-                }),
+                route: routes
+                    .get(consumer)
+                    .map_or_else(Default::default, |source| {
+                        let transform = source.subject_transforms.first();
+                        transform.map_or_else(Default::default, |transform| {
+                            (transform.source.clone(), transform.destination.clone())
+                        })
+                    }),
             };
             Some((consumer.to_owned(), import))
         })
@@ -100,7 +102,12 @@ pub(crate) async fn make_consumer(owner: &Api, import: &Import) -> Result<(), Er
         "num_replicas": 1,
     });
     owner
-        .create_consumer(import.stream.as_str(), consumer, import.filter.as_str(), &config)
+        .create_consumer(
+            import.stream.as_str(),
+            consumer,
+            import.filter.as_str(),
+            &config,
+        )
         .await
 }
 
@@ -114,7 +121,10 @@ pub(crate) fn set_sources(config: &mut Config, imports: &[&Import]) {
             Revocation::Cut => "cut",
             Revocation::Drain => "drain",
         };
-        let record = format!("{} {} {} {mode}", import.owner_id, import.grant, import.flow);
+        let record = format!(
+            "{} {} {} {mode}",
+            import.owner_id, import.grant, import.flow
+        );
         config
             .metadata
             .insert(format!("{RECORD}{}", import.consumer), record);

@@ -39,7 +39,10 @@ fn visit<'a>(
 
 /// The tokens of the flows that a program publishes to.
 fn published_to(program: &Program) -> Vec<String> {
-    let outputs = program.stages.values().flat_map(|stage| stage.outputs.values());
+    let outputs = program
+        .stages
+        .values()
+        .flat_map(|stage| stage.outputs.values());
     let subjects = outputs.flat_map(|output| match &output.target {
         Target::Topic { publish, .. } => publish.as_slice(),
         Target::Edge(_) | Target::Deliver { .. } => &[],

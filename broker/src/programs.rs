@@ -112,13 +112,21 @@ pub(crate) async fn put(
     held: &Held,
 ) -> Result<bool, Error> {
     let entry = held.get(&program.flow.token());
-    let same = |value: &Bytes| {
-        serde_json::from_slice::<Program>(value).is_ok_and(|held| held == *program)
-    };
-    if entry.and_then(|entry| entry.value.as_ref()).is_some_and(same) {
+    let same =
+        |value: &Bytes| serde_json::from_slice::<Program>(value).is_ok_and(|held| held == *program);
+    if entry
+        .and_then(|entry| entry.value.as_ref())
+        .is_some_and(same)
+    {
         return Ok(false);
     }
-    write(platform, &program_key(tenant, &program.flow), &to_bytes(program)?, entry).await?;
+    write(
+        platform,
+        &program_key(tenant, &program.flow),
+        &to_bytes(program)?,
+        entry,
+    )
+    .await?;
     Ok(true)
 }
 

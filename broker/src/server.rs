@@ -6,7 +6,7 @@
 mod config;
 mod find;
 
-pub use config::ServerConfig;
+pub use config::{Cluster, ServerConfig};
 pub use find::{MINIMUM_VERSION, find_server};
 
 use std::os::unix::process::CommandExt as _;
@@ -211,7 +211,10 @@ fn create_private_folder(folder: &Path) -> Result<(), Error> {
 fn remove_ports_files(folder: &Path) -> Result<(), Error> {
     let entries = std::fs::read_dir(folder).map_err(|source| io(folder, source))?;
     for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
-        if path.extension().is_some_and(|extension| extension == "ports") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "ports")
+        {
             std::fs::remove_file(&path).map_err(|source| io(&path, source))?;
         }
     }

@@ -24,10 +24,15 @@ pub(crate) enum Made {
     Updated,
 }
 
-/// The streams that belong to no tenant.
-pub(crate) async fn make_platform(platform: &Api) -> Result<(), Error> {
-    for wanted in [bucket(PROGRAMS), bucket(LEASES), reports()] {
-        let held = platform.stream(&wanted.name, ">").await?.map(|info| info.config);
+/// The streams that belong to no tenant: on three servers where there are three.
+pub(crate) async fn make_platform(platform: &Api, servers: u64) -> Result<(), Error> {
+    let replicas = if servers >= 3 { 3 } else { 1 };
+    for mut wanted in [bucket(PROGRAMS), bucket(LEASES), reports()] {
+        wanted.num_replicas = replicas;
+        let held = platform
+            .stream(&wanted.name, ">")
+            .await?
+            .map(|info| info.config);
         make(platform, held, |config| overlay(config, &wanted)).await?;
     }
     Ok(())
@@ -154,6 +159,6 @@ fn overlay(config: &mut Config, wanted: &Config) {
     config.deny_delete = wanted.deny_delete;
     config.allow_direct = wanted.allow_direct;
     config.duplicate_window = wanted.duplicate_window;
-    // Replicas of the platform's streams are the installation's choice: never lowered here.
+    // Never lowered: a server that is away at the moment comes back.
     config.num_replicas = config.num_replicas.max(wanted.num_replicas);
 }

@@ -41,9 +41,15 @@ pub(crate) fn platform(keys: &Keys) -> Result<Account, Error> {
         jetstream: true,
         exports: vec![
             exported(Kind::Stream, format!("$KV.{PROGRAMS}.>")),
-            exported(Kind::Service, format!("$JS.API.DIRECT.GET.KV_{PROGRAMS}.$KV.{PROGRAMS}.>")),
+            exported(
+                Kind::Service,
+                format!("$JS.API.DIRECT.GET.KV_{PROGRAMS}.$KV.{PROGRAMS}.>"),
+            ),
             exported(Kind::Service, format!("$KV.{LEASES}.>")),
-            exported(Kind::Service, format!("$JS.API.DIRECT.GET.KV_{LEASES}.$KV.{LEASES}.>")),
+            exported(
+                Kind::Service,
+                format!("$JS.API.DIRECT.GET.KV_{LEASES}.$KV.{LEASES}.>"),
+            ),
             exported(Kind::Service, "reports.>".to_owned()),
         ],
         imports: Vec::new(),
@@ -52,11 +58,7 @@ pub(crate) fn platform(keys: &Keys) -> Result<Account, Error> {
 }
 
 /// A tenant's account as the plan has it. `owners` are the public keys of the tenants it reads from.
-pub(crate) fn tenant(
-    keys: &Keys,
-    tenant: &Tenant,
-    name: &str,
-) -> Result<Account, Error> {
+pub(crate) fn tenant(keys: &Keys, tenant: &Tenant, name: &str) -> Result<Account, Error> {
     let own = keys.tenant(&tenant.id)?;
     let mut roles = Vec::new();
     for (role, permissions) in &tenant.roles {
@@ -175,7 +177,9 @@ fn grant_imports(owner: &str, stream: &StreamName, consumer: &ConsumerName) -> [
     let reset = format!("$JS.API.CONSUMER.RESET.{stream}.{consumer}");
     [
         Import {
-            local: Some(format!("grant.{consumer}.API.CONSUMER.RESET.{stream}.{consumer}")),
+            local: Some(format!(
+                "grant.{consumer}.API.CONSUMER.RESET.{stream}.{consumer}"
+            )),
             subject: reset,
             account: owner.to_owned(),
             kind: Kind::Service,

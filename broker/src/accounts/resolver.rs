@@ -100,7 +100,7 @@ impl Resolver {
     }
 
     /// How many servers there are, by the word of one of them.
-    async fn servers(&self) -> Result<u64, Error> {
+    pub(crate) async fn servers(&self) -> Result<u64, Error> {
         let doing = "counting servers";
         let request = self.system.request("$SYS.REQ.SERVER.PING", Bytes::new());
         let answer = timeout(ANSWER, request)
@@ -112,6 +112,9 @@ impl Resolver {
                 what: "the answer to a ping".to_owned(),
                 source,
             })?;
-        Ok(answer["statsz"]["active_servers"].as_u64().unwrap_or(1).max(1))
+        Ok(answer["statsz"]["active_servers"]
+            .as_u64()
+            .unwrap_or(1)
+            .max(1))
     }
 }

@@ -36,7 +36,10 @@ impl Work<'_> {
                 (id, held)
             }
         });
-        let mut found: Vec<_> = stream::iter(looks).buffer_unordered(CONCURRENT).collect().await;
+        let mut found: Vec<_> = stream::iter(looks)
+            .buffer_unordered(CONCURRENT)
+            .collect()
+            .await;
         found.sort_by(|left, right| left.0.cmp(&right.0));
         for (id, held) in found {
             match held {

@@ -68,7 +68,10 @@ async fn delete_consumer(
     }
     let stream = import.owner.shared_stream();
     let api = broker.tenant(&import.owner, keys).await?;
-    if api.delete_consumer(stream.as_str(), &import.consumer).await? {
+    if api
+        .delete_consumer(stream.as_str(), &import.consumer)
+        .await?
+    {
         applied.did(&import.owner, Verb::DeleteConsumer, &import.consumer);
     }
     Ok(())
@@ -106,7 +109,9 @@ async fn verify(
     ended: &[HeldImport],
 ) -> Result<(), Error> {
     let api = broker.tenant(reader, keys).await?;
-    let info = api.stream(reader.transit_stream().as_str(), "e.none").await?;
+    let info = api
+        .stream(reader.transit_stream().as_str(), "e.none")
+        .await?;
     let still = info.map(|info| held(&info.config)).unwrap_or_default();
     for import in ended {
         let stream = import.owner.shared_stream();

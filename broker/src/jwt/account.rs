@@ -203,9 +203,6 @@ mod tests {
         let claims = account(&["e.b", "e.a"]).claims();
         let template = &claims["nats"]["signing_keys"][0]["template"];
         assert_eq!(template["pub"], json!({"allow": ["e.a", "e.b"]}));
-        assert_eq!(
-            template["sub"],
-            json!({"allow": ["_INBOX_{{name()}}.>"]})
-        );
+        assert_eq!(template["sub"], json!({"allow": ["_INBOX_{{name()}}.>"]}));
     }
 }

@@ -92,7 +92,10 @@ jetstream: {{ store_dir: "{folder}/streams", max_file_store: {files}, max_memory
             max_payload = self.max_payload,
             files = self.max_file_store,
             memory = self.max_memory_store,
-            cluster = self.cluster.as_ref().map_or_else(String::new, Cluster::render),
+            cluster = self
+                .cluster
+                .as_ref()
+                .map_or_else(String::new, Cluster::render),
         ))
     }
 }

@@ -38,7 +38,10 @@ async fn an_empty_allow_list_allows_everything_so_none_is_ever_written() {
     trapped.publish("e.acme_shop.in", "through").await.unwrap();
     // A role without subjects, as it is written here.
     let mute = world.client("acme", "mute").await;
-    mute.client.publish("e.acme_shop.in", "not through".into()).await.unwrap();
+    mute.client
+        .publish("e.acme_shop.in", "not through".into())
+        .await
+        .unwrap();
     assert!(mute.denied("e.acme_shop.in").await);
     let runtime = world.runtime("acme").await;
     let edge = runtime.edge("acme", "e.acme_shop.in").await;
@@ -129,7 +132,10 @@ async fn changing_limits_disturbs_no_connection_and_changing_a_role_brings_new_r
     world
         .apply(&plans().change("acme", |tenant| tenant.limits.streams = 9).0)
         .await;
-    runtime.publish("e.acme_shop.in", "same connection").await.unwrap();
+    runtime
+        .publish("e.acme_shop.in", "same connection")
+        .await
+        .unwrap();
     assert_eq!(connected(), before);
     let more = plans().change("acme", |tenant| {
         let role = tenant.roles.get_mut("runtime").unwrap();
@@ -143,11 +149,14 @@ async fn changing_limits_disturbs_no_connection_and_changing_a_role_brings_new_r
 
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_hold() {
-    let plans = Plans::new().tenant("acme").flow("acme", "shop", &[]).change("acme", |tenant| {
-        tenant.limits.connections = 2;
-        tenant.limits.streams = 2;
-        tenant.limits.payload = 1000;
-    });
+    let plans = Plans::new()
+        .tenant("acme")
+        .flow("acme", "shop", &[])
+        .change("acme", |tenant| {
+            tenant.limits.connections = 2;
+            tenant.limits.streams = 2;
+            tenant.limits.payload = 1000;
+        });
     let world = World::with(&plans.0).await;
     let first = world.runtime("acme").await;
     let _second = world.runtime("acme").await;
@@ -157,8 +166,16 @@ async fn limits_hold() {
         .connect(world.server.url())
         .await;
     assert!(third.is_err(), "two and the broker's own are in");
-    first.publish("e.acme_shop.in", &"x".repeat(900)).await.unwrap();
-    assert!(first.publish("e.acme_shop.in", &"x".repeat(2000)).await.is_err());
+    first
+        .publish("e.acme_shop.in", &"x".repeat(900))
+        .await
+        .unwrap();
+    assert!(
+        first
+            .publish("e.acme_shop.in", &"x".repeat(2000))
+            .await
+            .is_err()
+    );
     let again = world.broker.apply(&plans.0, &world.keys).await.unwrap();
     assert_eq!((again.actions, again.failed), (vec![], vec![]));
 }
@@ -178,7 +195,10 @@ async fn storage_that_does_not_fit_the_server_is_a_failure_that_says_so() {
 async fn the_same_keys_give_the_same_credentials_within_4096_bytes() {
     let world = World::with(&Plans::new().tenant("acme").0).await;
     let creds = world.keys.credentials(&id("acme"), "runtime").unwrap();
-    assert_eq!(creds, world.keys.credentials(&id("acme"), "runtime").unwrap());
+    assert_eq!(
+        creds,
+        world.keys.credentials(&id("acme"), "runtime").unwrap()
+    );
     let stored = serde_json::to_string(&world.keys).unwrap();
     let read: vrsky_broker::Keys = serde_json::from_str(&stored).unwrap();
     assert_eq!(creds, read.credentials(&id("acme"), "runtime").unwrap());

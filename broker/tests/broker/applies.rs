@@ -38,10 +38,15 @@ async fn a_second_apply_writes_nothing() {
     let plan = two_tenants();
     let mut world = World::start().await;
     let first = world.apply(&plan).await;
-    assert!(first.writes() > 8, "the first apply has something to do: {first:?}");
+    assert!(
+        first.writes() > 8,
+        "the first apply has something to do: {first:?}"
+    );
     let second = world.apply(&plan).await;
     assert_eq!(second.actions, []);
-    let again = Broker::connect(world.server.url(), &world.keys).await.unwrap();
+    let again = Broker::connect(world.server.url(), &world.keys)
+        .await
+        .unwrap();
     let third = again.apply(&plan, &world.keys).await.unwrap();
     assert_eq!((third.actions, third.failed), (vec![], vec![]));
 }
@@ -58,7 +63,9 @@ async fn everything_survives_a_restart_of_the_server() {
     };
     world.server.stop().await;
     world.server = Server::start(&config, &world.keys).await.unwrap();
-    world.broker = Broker::connect(world.server.url(), &world.keys).await.unwrap();
+    world.broker = Broker::connect(world.server.url(), &world.keys)
+        .await
+        .unwrap();
     assert_eq!(world.apply(&plan).await.actions, []);
     let acme = world.runtime("acme").await;
     let edge = acme.edge("acme", "e.acme_shop.in").await;
@@ -101,8 +108,12 @@ async fn what_is_left_of_a_removed_flow_is_purged_and_counted_and_no_other() {
     let mut world = World::with(&both).await;
     let acme = world.runtime("acme").await;
     for n in 0..7 {
-        acme.publish("e.acme_goes.in", &n.to_string()).await.unwrap();
-        acme.publish("e.acme_stays.in", &n.to_string()).await.unwrap();
+        acme.publish("e.acme_goes.in", &n.to_string())
+            .await
+            .unwrap();
+        acme.publish("e.acme_stays.in", &n.to_string())
+            .await
+            .unwrap();
     }
     let less = Plans::new().tenant("acme").flow("acme", "stays", &[]).0;
     let applied = world.apply(&less).await;
@@ -124,7 +135,9 @@ async fn a_flow_edited_with_a_backlog_keeps_it() {
     let mut world = World::with(&plan).await;
     let acme = world.runtime("acme").await;
     for n in 0..5 {
-        acme.publish("e.acme_shop.in", &n.to_string()).await.unwrap();
+        acme.publish("e.acme_shop.in", &n.to_string())
+            .await
+            .unwrap();
     }
     let edited = Plans::new()
         .tenant("acme")
@@ -137,7 +150,12 @@ async fn a_flow_edited_with_a_backlog_keeps_it() {
         })
         .0;
     let applied = world.apply(&edited).await;
-    assert!(applied.actions.iter().any(|action| action.verb == Verb::UpdateStream));
+    assert!(
+        applied
+            .actions
+            .iter()
+            .any(|action| action.verb == Verb::UpdateStream)
+    );
     let edge = acme.edge("acme", "e.acme_shop.in").await;
     assert_eq!(edge.take(5, Duration::from_secs(5)).await.len(), 5);
 }
@@ -150,8 +168,17 @@ async fn a_removed_tenant_is_closed_and_starts_empty_when_it_comes_back() {
     acme.publish("e.acme_shop.in", "old").await.unwrap();
     let without = Plans::new().tenant("globex").0;
     let applied = world.apply(&without).await;
-    assert!(applied.actions.iter().any(|action| action.verb == Verb::CloseAccount));
-    assert_eq!(world.apply(&without).await.actions, [], "closing is done once");
+    assert!(
+        applied
+            .actions
+            .iter()
+            .any(|action| action.verb == Verb::CloseAccount)
+    );
+    assert_eq!(
+        world.apply(&without).await.actions,
+        [],
+        "closing is done once"
+    );
     let creds = world.keys.credentials(&id("acme"), "runtime").unwrap();
     let refused = async_nats::ConnectOptions::with_credentials(&creds)
         .unwrap()
@@ -169,8 +196,13 @@ async fn a_removed_tenant_is_closed_and_starts_empty_when_it_comes_back() {
 async fn a_program_changed_behind_the_brokers_back_is_put_right() {
     let plan = Plans::new().tenant("acme").flow("acme", "shop", &[]).0;
     let mut world = World::with(&plan).await;
-    let other = Plans::new().tenant("acme").flow("acme", "shop", &["x.other"]).0;
-    let second = Broker::connect(world.server.url(), &world.keys).await.unwrap();
+    let other = Plans::new()
+        .tenant("acme")
+        .flow("acme", "shop", &["x.other"])
+        .0;
+    let second = Broker::connect(world.server.url(), &world.keys)
+        .await
+        .unwrap();
     second.apply(&other, &world.keys).await.unwrap();
     let applied = world.apply(&plan).await;
     let verbs: Vec<Verb> = applied.actions.iter().map(|action| action.verb).collect();

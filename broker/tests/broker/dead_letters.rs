@@ -46,17 +46,29 @@ async fn letters_are_listed_by_flow_and_shown_with_everything() {
     bury(&runtime, "shop", "m3", Some("e.acme_shop.in")).await;
     let support = world.client("acme", "support").await;
     let shop = flow("acme", "shop");
-    let letters = list(&support.client, &id("acme"), Some(&shop), 10).await.unwrap();
-    let messages: Vec<&str> = letters.iter().map(|letter| letter.message.as_str()).collect();
+    let letters = list(&support.client, &id("acme"), Some(&shop), 10)
+        .await
+        .unwrap();
+    let messages: Vec<&str> = letters
+        .iter()
+        .map(|letter| letter.message.as_str())
+        .collect();
     assert_eq!(messages, ["m1", "m3"]);
     assert_eq!(letters[0].error, "not a number");
     assert_eq!(letters[0].attempts, 5);
     assert_eq!(letters[0].size, "payload of m1".len());
     let all = list(&support.client, &id("acme"), None, 2).await.unwrap();
     assert_eq!(all.len(), 2, "no more than asked for");
-    let contents = show(&support.client, &id("acme"), letters[1].id).await.unwrap();
+    let contents = show(&support.client, &id("acme"), letters[1].id)
+        .await
+        .unwrap();
     assert_eq!(contents.payload, "payload of m3");
-    assert!(contents.headers.iter().any(|(name, _)| name == header::PATH));
+    assert!(
+        contents
+            .headers
+            .iter()
+            .any(|(name, _)| name == header::PATH)
+    );
     assert_eq!(support.denials(), [""; 0]);
 }
 
@@ -70,7 +82,9 @@ async fn a_redriven_letter_is_back_on_its_edge_as_new_and_gone_from_the_list() {
     for count in 1..=2 {
         bury(&runtime, "shop", "m1", Some("e.acme_shop.in")).await;
         let letters = list(&support.client, &tenant, None, 10).await.unwrap();
-        redrive(&support.client, &tenant, letters[0].id).await.unwrap();
+        redrive(&support.client, &tenant, letters[0].id)
+            .await
+            .unwrap();
         let edge = runtime.edge("acme", "e.acme_shop.in").await;
         let got = edge.take(count, SOON).await;
         assert_eq!(got, vec!["payload of m1"; count]);
@@ -124,9 +138,19 @@ async fn support_reads_no_edge_and_runtime_reads_no_letter() {
     let support = world.client("acme", "support").await;
     bury(&runtime, "shop", "m1", None).await;
     let tenant = id("acme");
-    assert_eq!(list(&support.client, &tenant, None, 10).await.unwrap().len(), 1);
+    assert_eq!(
+        list(&support.client, &tenant, None, 10)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     let dead = format!("$JS.API.DIRECT.GET.{}", tenant.dead_letter_stream());
-    runtime.client.publish(dead.clone(), "{}".into()).await.unwrap();
+    runtime
+        .client
+        .publish(dead.clone(), "{}".into())
+        .await
+        .unwrap();
     assert!(runtime.denied(&dead).await);
     let transit = tenant.transit_stream();
     for subject in [
@@ -135,7 +159,11 @@ async fn support_reads_no_edge_and_runtime_reads_no_letter() {
         format!("$JS.API.STREAM.PURGE.{transit}"),
         format!("$KV.leases.{tenant}.acme_shop.in"),
     ] {
-        support.client.publish(subject.clone(), "{}".into()).await.unwrap();
+        support
+            .client
+            .publish(subject.clone(), "{}".into())
+            .await
+            .unwrap();
         assert!(support.denied(&subject).await, "{subject}");
     }
 }

@@ -52,10 +52,16 @@ async fn a_full_edge_refuses_and_its_publisher_sees_why_while_others_go_on() {
         runtime.publish(EDGE, &n.to_string()).await.unwrap();
     }
     let refused = runtime.publish(EDGE, "11th").await.unwrap_err();
-    assert!(refused.contains("maximum messages per subject"), "{refused}");
+    assert!(
+        refused.contains("maximum messages per subject"),
+        "{refused}"
+    );
     runtime.publish("e.acme_other.in", "free").await.unwrap();
     let purge = format!("STREAM.PURGE.{}", id("acme").transit_stream());
-    runtime.api(&purge, json!({"filter": EDGE, "seq": 2})).await.unwrap();
+    runtime
+        .api(&purge, json!({"filter": EDGE, "seq": 2}))
+        .await
+        .unwrap();
     runtime.publish(EDGE, "room again").await.unwrap();
 }
 
@@ -75,10 +81,18 @@ async fn an_id_is_swallowed_on_the_second_hop_unless_it_names_the_edge() {
     let next = "e.acme_shop.sink-db";
     let plain = [("Nats-Msg-Id", "m1")];
     assert_eq!(publish_with(&runtime, EDGE, &plain, "m").await, Ok(false));
-    assert_eq!(publish_with(&runtime, next, &plain, "m").await, Ok(true), "the trap");
+    assert_eq!(
+        publish_with(&runtime, next, &plain, "m").await,
+        Ok(true),
+        "the trap"
+    );
     let hop = [("Nats-Msg-Id", "m1/sink-db")];
     assert_eq!(publish_with(&runtime, next, &hop, "m").await, Ok(false));
-    assert_eq!(publish_with(&runtime, next, &hop, "m").await, Ok(true), "a repetition");
+    assert_eq!(
+        publish_with(&runtime, next, &hop, "m").await,
+        Ok(true),
+        "a repetition"
+    );
     let retry = [("Nats-Msg-Id", "m1/sink-db/2")];
     assert_eq!(publish_with(&runtime, next, &retry, "m").await, Ok(false));
     let edge = runtime.edge("acme", next).await;
@@ -91,8 +105,12 @@ async fn a_dead_letter_goes_when_its_time_is_over_and_others_stay() {
     let runtime = world.runtime("acme").await;
     let short = [("Nats-TTL", "1s")];
     let long = [("Nats-TTL", "1h")];
-    publish_with(&runtime, "d.acme_shop.map", &short, "short").await.unwrap();
-    publish_with(&runtime, "d.acme_shop.map", &long, "long").await.unwrap();
+    publish_with(&runtime, "d.acme_shop.map", &short, "short")
+        .await
+        .unwrap();
+    publish_with(&runtime, "d.acme_shop.map", &long, "long")
+        .await
+        .unwrap();
     let support = world.client("acme", "support").await;
     let tenant = id("acme");
     let letters = || async {
@@ -117,7 +135,10 @@ async fn a_consumer_is_pinned_to_the_edges_and_makes_none_elsewhere() {
         async move { runtime.api(&subject, body).await }
     };
     let pinned = format!("CONSUMER.CREATE.{transit}.c1.{EDGE}");
-    assert!(create(pinned.clone(), "e.acme_other.in").await.is_err(), "another filter");
+    assert!(
+        create(pinned.clone(), "e.acme_other.in").await.is_err(),
+        "another filter"
+    );
     assert!(create(pinned, EDGE).await.is_ok());
     let dead = id("acme").dead_letter_stream();
     let elsewhere = format!("CONSUMER.CREATE.{dead}.c1.d.>");
@@ -134,7 +155,11 @@ async fn twenty_owners_that_die_with_messages_in_hand_lose_none() {
     let runtime = world.runtime("acme").await;
     let sent: BTreeSet<String> = (0..2000).map(|n| n.to_string()).collect();
     for n in 0..2000 {
-        let ack = runtime.context.publish(EDGE, n.to_string().into()).await.unwrap();
+        let ack = runtime
+            .context
+            .publish(EDGE, n.to_string().into())
+            .await
+            .unwrap();
         drop(ack);
     }
     let transit = id("acme").transit_stream();
@@ -160,7 +185,10 @@ async fn twenty_owners_that_die_with_messages_in_hand_lose_none() {
         }
         let floor = taken[half].info().unwrap().stream_sequence;
         let purge = format!("STREAM.PURGE.{transit}");
-        runtime.api(&purge, json!({"filter": EDGE, "seq": floor})).await.unwrap();
+        runtime
+            .api(&purge, json!({"filter": EDGE, "seq": floor}))
+            .await
+            .unwrap();
         if epoch % 2 == 0 {
             taken.last().unwrap().ack().await.unwrap();
         }
@@ -201,6 +229,8 @@ async fn owner(
     };
     let made = stream.create_consumer(config).await.unwrap();
     // Unanswered or gone already: both are fine.
-    let _ = stream.delete_consumer(&format!("acme_shop_in-{}", epoch - 1)).await;
+    let _ = stream
+        .delete_consumer(&format!("acme_shop_in-{}", epoch - 1))
+        .await;
     made
 }

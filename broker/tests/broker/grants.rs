@@ -113,7 +113,10 @@ async fn a_killed_server_loses_nothing_on_its_way_to_a_reader() {
     assert_eq!(all.len(), 1000, "none lost, none that nobody sent");
     // What the owner's consumer had not yet noted as acknowledged comes twice, in order.
     let again = got.len() - 1000;
-    let sent: Vec<String> = (0..500).chain(500 - again..1000).map(|n| n.to_string()).collect();
+    let sent: Vec<String> = (0..500)
+        .chain(500 - again..1000)
+        .map(|n| n.to_string())
+        .collect();
     assert!(got == sent, "{again} came twice");
 }
 
@@ -154,7 +157,11 @@ async fn one_stalled_reader_does_not_stop_another_and_goes_on_in_order() {
             .await
             .unwrap();
         let more = stalled.take(1000, SOON).await;
-        assert!(!more.is_empty(), "it goes on once there is room; so far {}", late.len());
+        assert!(
+            !more.is_empty(),
+            "it goes on once there is room; so far {}",
+            late.len()
+        );
         late.extend(more);
     }
     assert_eq!(late, sent);

@@ -22,12 +22,14 @@ async fn world() -> World {
 
 /// The request fails, and the server says that it was denied.
 async fn refused(attacker: &Spied, subject: &str, body: Value) {
-    let attempt = attacker.client.request(
-        subject.to_owned(),
-        body.to_string().into(),
-    );
+    let attempt = attacker
+        .client
+        .request(subject.to_owned(), body.to_string().into());
     let answer = tokio::time::timeout(WAIT, attempt).await;
-    assert!(!matches!(answer, Ok(Ok(_))), "{subject} was answered: {answer:?}");
+    assert!(
+        !matches!(answer, Ok(Ok(_))),
+        "{subject} was answered: {answer:?}"
+    );
     assert!(attacker.denied(subject).await, "{subject} was denied");
 }
 
@@ -59,11 +61,25 @@ async fn subscribing_hears_nothing_of_another_tenant() {
     let mut own = rightful.client.subscribe("e.>").await.unwrap();
     rightful.client.flush().await.unwrap();
     admin.client.flush().await.unwrap();
-    globex.publish("e.globex_fulfil.in", "secret").await.unwrap();
-    let control = tokio::time::timeout(SOON, own.next()).await.unwrap().unwrap();
+    globex
+        .publish("e.globex_fulfil.in", "secret")
+        .await
+        .unwrap();
+    let control = tokio::time::timeout(SOON, own.next())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(control.payload, "secret");
-    assert!(tokio::time::timeout(WAIT, heard.next()).await.is_err_or_none());
-    assert!(tokio::time::timeout(WAIT, all.next()).await.is_err_or_none());
+    assert!(
+        tokio::time::timeout(WAIT, heard.next())
+            .await
+            .is_err_or_none()
+    );
+    assert!(
+        tokio::time::timeout(WAIT, all.next())
+            .await
+            .is_err_or_none()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,7 +110,10 @@ async fn streams_and_consumers_of_another_tenant_cannot_be_touched() {
     let world = world().await;
     let acme = world.runtime("acme").await;
     let globex = world.runtime("globex").await;
-    globex.publish("e.globex_fulfil.in", "precious").await.unwrap();
+    globex
+        .publish("e.globex_fulfil.in", "precious")
+        .await
+        .unwrap();
     let (mine, theirs) = (transit("acme"), transit("globex"));
     refused(&acme, "$JS.API.STREAM.CREATE.evil", json!({"name": "evil"})).await;
     for subject in [
@@ -116,7 +135,9 @@ async fn streams_and_consumers_of_another_tenant_cannot_be_touched() {
     }
     let edge = globex.edge("globex", "e.globex_fulfil.in").await;
     assert_eq!(edge.take(1, SOON).await, ["precious"]);
-    let purged = globex.api(&format!("STREAM.PURGE.{theirs}"), json!({})).await;
+    let purged = globex
+        .api(&format!("STREAM.PURGE.{theirs}"), json!({}))
+        .await;
     assert_eq!(purged.unwrap()["purged"], 1, "its owner may");
 }
 
@@ -127,7 +148,12 @@ async fn no_runtime_writes_a_program_not_even_its_own() {
     for name in ["acme", "globex"] {
         for key in ["acme_shop", "globex_fulfil", "index", "acme_new"] {
             let key = format!("{}.{key}", id(name));
-            refused(&acme, &platform::key_subject(platform::PROGRAMS, &key), json!({})).await;
+            refused(
+                &acme,
+                &platform::key_subject(platform::PROGRAMS, &key),
+                json!({}),
+            )
+            .await;
         }
     }
     // Not with all rights in the own account either: the platform account does not hear it.
@@ -196,11 +222,22 @@ async fn a_live_program_reaches_its_tenant_and_no_other() {
         .flow("acme", "shop", &["x.orders"])
         .flow("globex", "fulfil", &[]);
     world.apply(&edited.0).await;
-    let put = tokio::time::timeout(SOON, own.next()).await.unwrap().unwrap();
+    let put = tokio::time::timeout(SOON, own.next())
+        .await
+        .unwrap()
+        .unwrap();
     let put: Program = serde_json::from_slice(&put.payload).unwrap();
     assert_eq!(put, program("acme", "shop", &["x.orders"]));
-    assert!(tokio::time::timeout(WAIT, others.next()).await.is_err_or_none());
-    assert!(tokio::time::timeout(WAIT, all.next()).await.is_err_or_none());
+    assert!(
+        tokio::time::timeout(WAIT, others.next())
+            .await
+            .is_err_or_none()
+    );
+    assert!(
+        tokio::time::timeout(WAIT, all.next())
+            .await
+            .is_err_or_none()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -210,13 +247,15 @@ async fn a_readers_account_cannot_reach_behind_its_grant() {
         .tenant("globex")
         .tenant("initech")
         .flow("acme", "shop", &["x.orders"])
-        .grant("acme", "globex", "fulfil", vrsky_plan::grant::Revocation::Drain);
+        .grant(
+            "acme",
+            "globex",
+            "fulfil",
+            vrsky_plan::grant::Revocation::Drain,
+        );
     let world = World::with(&plans.0).await;
     let shared = id("acme").shared_stream();
-    for attacker in [
-        world.admin("globex").await,
-        world.admin("initech").await,
-    ] {
+    for attacker in [world.admin("globex").await, world.admin("initech").await] {
         for subject in [
             format!("$JS.API.CONSUMER.RESET.{shared}.gacmeglobex-fulfil"),
             format!("$JS.API.STREAM.INFO.{shared}"),

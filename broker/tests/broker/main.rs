@@ -3,6 +3,7 @@
 
 mod accounts;
 mod applies;
+mod cluster;
 mod dead_letters;
 mod edges;
 mod grants;

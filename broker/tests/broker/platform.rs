@@ -24,10 +24,7 @@ fn lease(epoch: u64) -> String {
 /// Writes the lease if its revision is still `expected`; its new revision.
 async fn set(owner: &Spied, key: &str, expected: u64, value: String) -> Result<u64, String> {
     let mut headers = HeaderMap::new();
-    headers.insert(
-        "Nats-Expected-Last-Subject-Sequence",
-        expected.to_string(),
-    );
+    headers.insert("Nats-Expected-Last-Subject-Sequence", expected.to_string());
     let subject = platform::key_subject(platform::LEASES, key);
     let sent = owner
         .context
@@ -54,7 +51,10 @@ async fn a_lease_is_taken_by_compare_and_set_through_the_import() {
     let read: Lease = serde_json::from_slice(&answer.payload).unwrap();
     assert_eq!(read.epoch, 2);
     let headers = answer.headers.unwrap();
-    assert_eq!(headers.get("Nats-Sequence").unwrap().as_str(), second.to_string());
+    assert_eq!(
+        headers.get("Nats-Sequence").unwrap().as_str(),
+        second.to_string()
+    );
     assert_eq!(runtime.denials(), [""; 0]);
 }
 
@@ -66,7 +66,9 @@ async fn of_many_contenders_for_a_lease_exactly_one_wins() {
     for n in 0..20 {
         let runtime = world.runtime("acme").await;
         let key = key.clone();
-        contenders.push(tokio::spawn(async move { set(&runtime, &key, 0, lease(n)).await }));
+        contenders.push(tokio::spawn(async move {
+            set(&runtime, &key, 0, lease(n)).await
+        }));
     }
     let mut winners = 0;
     for contender in contenders {

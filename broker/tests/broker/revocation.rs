@@ -69,15 +69,22 @@ async fn over_100_revocations_with_an_outstanding_pull_nothing_published_later_a
     for round in 0..rounds {
         let while_granted = format!("granted {round}");
         acme.publish("x.orders", &while_granted).await.unwrap();
-        assert!(reader.gets(&while_granted).await, "round {round}: the grant works");
+        assert!(
+            reader.gets(&while_granted).await,
+            "round {round}: the grant works"
+        );
         // A burst that is still on its way when the revocation comes.
         for n in 0..20 {
-            acme.publish("x.orders", &format!("burst {round} {n}")).await.unwrap();
+            acme.publish("x.orders", &format!("burst {round} {n}"))
+                .await
+                .unwrap();
         }
         let applied = world.apply(&without).await;
         assert_eq!(applied.revoked.len(), 1, "round {round}: {applied:?}");
         for n in 0..5 {
-            acme.publish("x.orders", &format!("late {round} {n}")).await.unwrap();
+            acme.publish("x.orders", &format!("late {round} {n}"))
+                .await
+                .unwrap();
         }
         world.apply(&with).await;
     }
@@ -86,7 +93,10 @@ async fn over_100_revocations_with_an_outstanding_pull_nothing_published_later_a
     let got = reader.finish().await;
     let late: Vec<&String> = got.iter().filter(|text| text.starts_with("late")).collect();
     assert_eq!(late, [""; 0], "published after the revocation was verified");
-    let granted = got.iter().filter(|text| text.starts_with("granted")).count();
+    let granted = got
+        .iter()
+        .filter(|text| text.starts_with("granted"))
+        .count();
     assert_eq!(granted, rounds, "each round's control arrived once");
 }
 
@@ -99,7 +109,9 @@ async fn the_grant_goes_on_with_what_is_published_after_it_was_given_back() {
     let edge = globex.edge("globex", INTO).await;
     acme.publish("x.orders", "one").await.unwrap();
     assert_eq!(edge.take(1, SOON).await, ["one"]);
-    world.apply(&granted(Revocation::Drain).revoked("globex").0).await;
+    world
+        .apply(&granted(Revocation::Drain).revoked("globex").0)
+        .await;
     acme.publish("x.orders", "not yours").await.unwrap();
     world.apply(&with).await;
     acme.publish("x.orders", "two").await.unwrap();
@@ -116,14 +128,11 @@ async fn drain_leaves_what_the_reader_has_and_cut_removes_and_counts_it() {
             acme.publish("x.orders", &n.to_string()).await.unwrap();
         }
         let edge = globex.edge("globex", INTO).await;
-        let arrived = eventually(|| async {
-            edge.consumer.get_info().await.unwrap().num_pending == 9
-        });
+        let arrived =
+            eventually(|| async { edge.consumer.get_info().await.unwrap().num_pending == 9 });
         assert!(arrived.await);
         globex.publish("e.globex_other.in", "own").await.unwrap();
-        let without = granted(mode)
-            .flow("globex", "other", &[])
-            .revoked("globex");
+        let without = granted(mode).flow("globex", "other", &[]).revoked("globex");
         let applied = world.apply(&without.0).await;
         let revoked = &applied.revoked[0];
         assert_eq!(revoked.grant, "acme/orders-for-globex");
@@ -145,7 +154,12 @@ async fn a_failure_in_another_object_of_the_owner_does_not_delay_a_revocation() 
         .change("globex", |tenant| tenant.streams[0].max_bytes = 1 << 50);
     world.keys.provide(&broken.0).unwrap();
     let applied = world.broker.apply(&broken.0, &world.keys).await.unwrap();
-    assert_eq!(applied.failed.len(), 2, "both tenants fail: {:?}", applied.failed);
+    assert_eq!(
+        applied.failed.len(),
+        2,
+        "both tenants fail: {:?}",
+        applied.failed
+    );
     assert_eq!(applied.revoked.len(), 1);
     let acme = world.runtime("acme").await;
     let globex = world.runtime("globex").await;
@@ -174,9 +188,12 @@ async fn a_revocation_that_a_crash_cut_short_is_finished_by_the_next_apply() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_two_readers_is_revoked_and_the_other_goes_on() {
-    let both = granted(Revocation::Drain)
-        .tenant("initech")
-        .grant("acme", "initech", "audit", Revocation::Drain);
+    let both = granted(Revocation::Drain).tenant("initech").grant(
+        "acme",
+        "initech",
+        "audit",
+        Revocation::Drain,
+    );
     let mut world = World::with(&both.0).await;
     let one = granted(Revocation::Drain)
         .revoked("globex")
@@ -184,8 +201,10 @@ async fn one_of_two_readers_is_revoked_and_the_other_goes_on() {
         .grant("acme", "initech", "audit", Revocation::Drain);
     let applied = world.apply(&one.0).await;
     assert!(
-        !applied.actions.iter().any(|action| action.tenant == id("acme")
-            && action.verb == Verb::PushAccount),
+        !applied
+            .actions
+            .iter()
+            .any(|action| action.tenant == id("acme") && action.verb == Verb::PushAccount),
         "the owner's account is never pushed for a grant: it would stall every reader"
     );
     let acme = world.runtime("acme").await;
@@ -201,7 +220,10 @@ async fn one_of_two_readers_is_revoked_and_the_other_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_that_is_gone_ends_its_grants_first() {
     let mut world = World::with(&granted(Revocation::Drain).0).await;
-    let without = Plans::new().tenant("globex").flow("globex", "fulfil", &[]).0;
+    let without = Plans::new()
+        .tenant("globex")
+        .flow("globex", "fulfil", &[])
+        .0;
     let applied = world.apply(&without).await;
     assert_eq!(applied.revoked.len(), 1);
     let verbs: Vec<Verb> = applied.actions.iter().map(|action| action.verb).collect();

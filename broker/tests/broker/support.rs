@@ -175,7 +175,10 @@ impl Spied {
     /// Everything that lies on one subject of the transit stream, by a consumer of its own.
     pub(crate) async fn edge(&self, name: &str, subject: &str) -> Edge {
         let stream = id(name).transit_stream().to_string();
-        let consumer = format!("test-{}", COUNTER.fetch_add(1, std::sync::atomic::Ordering::SeqCst));
+        let consumer = format!(
+            "test-{}",
+            COUNTER.fetch_add(1, std::sync::atomic::Ordering::SeqCst)
+        );
         let config = pull::Config {
             name: Some(consumer.clone()),
             filter_subject: subject.to_owned(),
@@ -201,9 +204,9 @@ impl Spied {
     pub(crate) async fn denied(&self, subject: &str) -> bool {
         eventually(|| async {
             let denied = self.denied.lock().unwrap();
-            denied.iter().any(|text| {
-                text.contains("ermissions") && text.contains(subject)
-            })
+            denied
+                .iter()
+                .any(|text| text.contains("ermissions") && text.contains(subject))
         })
         .await
     }
@@ -301,7 +304,12 @@ impl Plans {
     }
 
     pub(crate) fn change(mut self, name: &str, change: impl FnOnce(&mut Tenant)) -> Self {
-        change(self.0.tenants.get_mut(&TenantName::new(name).unwrap()).unwrap());
+        change(
+            self.0
+                .tenants
+                .get_mut(&TenantName::new(name).unwrap())
+                .unwrap(),
+        );
         self
     }
 

@@ -1,0 +1,202 @@
+//! Three servers: accounts on each of them, replicated streams, leaders that die.
+
+use std::time::Duration;
+
+use vrsky_broker::server::Cluster;
+use vrsky_broker::{Broker, Keys, Server, ServerConfig};
+use vrsky_plan::Plan;
+use vrsky_plan::grant::Revocation;
+
+use crate::grants::granted;
+use crate::support::{Plans, SOON, World, eventually, eventually_within, id};
+
+const INTO: &str = "e.globex_fulfil.in";
+/// Elections and recovery on a busy machine.
+const SETTLED: Duration = Duration::from_secs(30);
+
+/// A cluster: the world's own server, and two more.
+struct Three {
+    world: World,
+    others: Vec<Option<Server>>,
+    configs: Vec<ServerConfig>,
+}
+
+impl Three {
+    async fn with(plan: &Plan) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut keys = Keys::generate().unwrap();
+        keys.provide(plan).unwrap();
+        let ports: Vec<u16> = free_ports();
+        let configs: Vec<ServerConfig> = (0..3)
+            .map(|n| ServerConfig {
+                cluster: Some(Cluster {
+                    name: "test".to_owned(),
+                    server: format!("server-{n}"),
+                    port: ports[n],
+                    routes: ports[..3]
+                        .iter()
+                        .map(|port| format!("nats://127.0.0.1:{port}"))
+                        .collect(),
+                }),
+                port: Some(ports[n + 3]),
+                ..ServerConfig::local(folder.path().join(format!("nats-{n}")))
+            })
+            .collect();
+        let mut servers = Vec::new();
+        for config in &configs {
+            servers.push(Some(Server::start(config, &keys).await.unwrap()));
+        }
+        let server = servers.remove(0).unwrap();
+        let mut broker = None;
+        let ready = eventually_within(SETTLED, || async {
+            Broker::connect(server.url(), &keys).await.is_ok()
+        });
+        if ready.await {
+            broker = Some(Broker::connect(server.url(), &keys).await.unwrap());
+        }
+        let mut world = World {
+            keys,
+            broker: broker.expect("the cluster elects a leader"),
+            server,
+            folder,
+        };
+        world.apply(plan).await;
+        Self {
+            world,
+            others: servers,
+            configs,
+        }
+    }
+
+    /// Kills the server of this name, if it is not the one that clients were told of, and starts it
+    /// again.
+    async fn crash(&mut self, name: &str) -> bool {
+        for n in 0..2 {
+            if name == format!("server-{}", n + 1) {
+                self.others[n].take().unwrap().kill();
+                let config = &self.configs[n + 1];
+                let again = Server::start(config, &self.world.keys).await.unwrap();
+                self.others[n] = Some(again);
+                return true;
+            }
+        }
+        false
+    }
+
+    async fn leader(&self, tenant: &str, stream: &str) -> String {
+        let admin = self.world.admin(tenant).await;
+        let info = admin
+            .api(&format!("STREAM.INFO.{stream}"), serde_json::json!({}))
+            .await;
+        let info = info.unwrap_or_default();
+        info["cluster"]["leader"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+}
+
+/// Ports that are free now. Somebody else may take one before the server does; then its start fails
+/// and says so.
+fn free_ports() -> Vec<u16> {
+    let sockets: Vec<std::net::TcpListener> = (0..6)
+        .map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap())
+        .collect();
+    sockets
+        .iter()
+        .map(|socket| socket.local_addr().unwrap().port())
+        .collect()
+}
+
+fn replicated() -> Plans {
+    let replicate = |tenant: &mut vrsky_plan::Tenant| {
+        tenant.limits.disk_storage = 4 << 30;
+        for stream in &mut tenant.streams {
+            stream.replicas = 3;
+        }
+    };
+    granted(Revocation::Drain)
+        .change("acme", replicate)
+        .change("globex", replicate)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_server_holds_an_account_when_its_push_returns() {
+    let three = Three::with(&replicated().0).await;
+    let stored = serde_json::json!(three.world.keys);
+    for name in ["acme", "globex"] {
+        let seed = stored["tenants"][id(name).as_str()]["account"]
+            .as_str()
+            .unwrap();
+        let account = nkeys::KeyPair::from_seed(seed).unwrap().public_key();
+        for config in &three.configs {
+            let file = config
+                .store_dir
+                .join("accounts")
+                .join(format!("{account}.jwt"));
+            assert!(file.is_file(), "{name} on {}", config.store_dir.display());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leaders_that_die_lose_nothing_that_was_acknowledged_and_revocation_still_holds() {
+    let mut three = Three::with(&replicated().0).await;
+    let acme = three.world.runtime("acme").await;
+    let shared = id("acme").shared_stream();
+    let transit = id("globex").transit_stream();
+    let mut accepted = Vec::new();
+    let mut crashes = 0;
+    for round in 0..6 {
+        for n in 0..50 {
+            let order = format!("{round} {n}");
+            if acme.publish("x.orders", &order).await.is_ok() {
+                accepted.push(order);
+            }
+        }
+        let leader = if round % 2 == 0 {
+            three.leader("acme", shared.as_str()).await
+        } else {
+            three.leader("globex", transit.as_str()).await
+        };
+        crashes += usize::from(three.crash(&leader).await);
+    }
+    let ready = eventually_within(SETTLED, || async {
+        acme.publish("x.orders", "last").await.is_ok()
+    });
+    assert!(ready.await);
+    let globex = three.world.runtime("globex").await;
+    let edge = globex.edge("globex", INTO).await;
+    let mut got = std::collections::BTreeSet::new();
+    let all = eventually_within(SETTLED, || async { edge.consumer.get_info().await.is_ok() });
+    assert!(all.await);
+    while !got.contains("last") {
+        let more = edge.take(1000, SETTLED).await;
+        assert!(
+            !more.is_empty(),
+            "so far {} of {}",
+            got.len(),
+            accepted.len()
+        );
+        got.extend(more);
+    }
+    println!("{} accepted, {crashes} leaders killed", accepted.len());
+    let lost: Vec<&String> = accepted
+        .iter()
+        .filter(|order| !got.contains(*order))
+        .collect();
+    assert_eq!(lost, [""; 0]);
+    let without = replicated().revoked("globex");
+    let revoked = eventually(|| async {
+        let applied = three
+            .world
+            .broker
+            .apply(&without.0, &three.world.keys)
+            .await;
+        applied.is_ok_and(|applied| !applied.revoked.is_empty())
+    });
+    assert!(revoked.await);
+    acme.publish("x.orders", "late").await.unwrap();
+    let late = edge.take(1, SOON / 5).await;
+    assert_eq!(late, [""; 0]);
+}
