@@ -11,7 +11,11 @@ use serde_json::Value;
 /// A binary with nothing in its environment that could change its words.
 fn vrsky(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vrsky"));
-    command.args(arguments).current_dir(folder).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("NO_COLOR")
+        .env_remove("CLICOLOR_FORCE");
     command
 }
 
@@ -21,7 +25,11 @@ fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
 
 fn read(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    (
+        output.status.code().unwrap(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
 }
 
 fn initialised() -> tempfile::TempDir {
@@ -47,7 +55,10 @@ fn init_overwrites_nothing() {
     let (code, _, err) = run(folder.path(), &["init"]);
     assert_eq!(code, 2);
     assert!(err.contains("README.md exists already"), "{err}");
-    assert_eq!(fs::read_to_string(folder.path().join("README.md")).unwrap(), "mine");
+    assert_eq!(
+        fs::read_to_string(folder.path().join("README.md")).unwrap(),
+        "mine"
+    );
     assert!(!folder.path().join("vrsky.toml").exists());
 }
 
@@ -78,7 +89,10 @@ fn a_mistake_is_drawn_with_file_and_line_and_the_next_command() {
     let flow = folder.path().join("flows/orders.yaml");
     let text = fs::read_to_string(&flow).unwrap();
     fs::write(&flow, text.replace(".status == ", ".statis == ")).unwrap();
-    let line = 1 + text.lines().position(|line| line.contains(".status ==")).unwrap();
+    let line = 1 + text
+        .lines()
+        .position(|line| line.contains(".status =="))
+        .unwrap();
     let (code, out, _) = run(folder.path(), &["check"]);
     assert_eq!(code, 1);
     assert!(out.contains(&format!("flows/orders.yaml:{line}:")), "{out}");
@@ -94,7 +108,10 @@ fn a_mistake_is_drawn_with_file_and_line_and_the_next_command() {
     assert_eq!(primary["origin"], "flows/orders.yaml");
     assert_eq!(found["diagnostics"][0]["severity"], "error");
 
-    let code = found["diagnostics"][0]["code"].as_str().unwrap().to_lowercase();
+    let code = found["diagnostics"][0]["code"]
+        .as_str()
+        .unwrap()
+        .to_lowercase();
     let (status, page, _) = run(folder.path(), &["explain", &code]);
     assert_eq!(status, 0);
     assert!(page.len() > 100, "{page}");
@@ -105,7 +122,13 @@ fn the_plan_is_a_tree_for_people_and_itself_for_programs() {
     let folder = initialised();
     let (code, out, err) = run(folder.path(), &["plan"]);
     assert_eq!((code, err.as_str()), (0, ""));
-    for part in ["tenant acme", "flow acme/orders", "webhook /acme/orders", "at least once", "└─ "] {
+    for part in [
+        "tenant acme",
+        "flow acme/orders",
+        "webhook /acme/orders",
+        "at least once",
+        "└─ ",
+    ] {
         assert!(out.contains(part), "no {part:?} in\n{out}");
     }
     let (code, out, _) = run(folder.path(), &["plan", "--output", "json"]);
@@ -146,7 +169,12 @@ fn rendered_manifests_come_over_standard_input() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(rendered.as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(rendered.as_bytes())
+        .unwrap();
     let (code, out, err) = read(&child.wait_with_output().unwrap());
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     assert!(out.contains("1 flow of 1 tenant proved"), "{out}");
@@ -180,9 +208,16 @@ fn assert_is_safe(text: &str) {
     let mut rest = text;
     while let Some(at) = rest.find('\u{1b}') {
         plain.push_str(&rest[..at]);
-        let style = rest[at..].strip_prefix("\u{1b}[").unwrap_or_else(|| panic!("{rest:?}"));
+        let style = rest[at..]
+            .strip_prefix("\u{1b}[")
+            .unwrap_or_else(|| panic!("{rest:?}"));
         let end = style.find('m').unwrap_or_else(|| panic!("{rest:?}"));
-        assert!(style[..end].bytes().all(|it| it.is_ascii_digit() || it == b';'), "{rest:?}");
+        assert!(
+            style[..end]
+                .bytes()
+                .all(|it| it.is_ascii_digit() || it == b';'),
+            "{rest:?}"
+        );
         rest = &style[end + 1..];
     }
     plain.push_str(rest);
@@ -204,7 +239,10 @@ fn colours_come_only_where_they_are_asked_for() {
     assert!(!out.contains('\u{1b}'));
     let (_, out, _) = run(folder.path(), &["check", "--color", "always"]);
     assert!(out.contains('\u{1b}'));
-    let output = vrsky(folder.path(), &["check"]).env("NO_COLOR", "1").output().unwrap();
+    let output = vrsky(folder.path(), &["check"])
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
     assert!(!output.stdout.contains(&0x1b));
 }
 
@@ -220,8 +258,14 @@ fn odd_files_have_an_answer() {
     std::os::unix::fs::symlink("..", folder.path().join("flows/loop")).unwrap();
     let (code, out, _) = run(folder.path(), &["check"]);
     assert_eq!(code, 1);
-    assert!(out.contains("flows/latin.yaml: is not UTF-8: line 2"), "{out}");
-    assert!(out.contains("flows/huge.yaml: is larger than 4 MiB"), "{out}");
+    assert!(
+        out.contains("flows/latin.yaml: is not UTF-8: line 2"),
+        "{out}"
+    );
+    assert!(
+        out.contains("flows/huge.yaml: is larger than 4 MiB"),
+        "{out}"
+    );
     assert!(!out.contains("Nonsense"), "{out}");
     assert!(out.contains("4 files: 2 errors"), "{out}");
 }
@@ -229,7 +273,15 @@ fn odd_files_have_an_answer() {
 #[test]
 fn help_shows_examples_and_completions_know_the_commands() {
     let folder = tempfile::tempdir().unwrap();
-    for command in ["init", "check", "plan", "explain", "dev", "dlq", "completions"] {
+    for command in [
+        "init",
+        "check",
+        "plan",
+        "explain",
+        "dev",
+        "dlq",
+        "completions",
+    ] {
         let (code, out, _) = run(folder.path(), &[command, "--help"]);
         assert_eq!(code, 0);
         assert!(out.contains("Examples:"), "{command}: {out}");

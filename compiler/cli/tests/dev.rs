@@ -34,19 +34,30 @@ fn a_save_takes_effect_a_broken_one_does_not_and_what_ran_goes_on() {
     dev.delivered(root, r#"{"order":"A2","seen":true,"total":12.5}"#);
 
     // Saved as editors do it: a new file takes the place of the old one.
-    fs::write(root.join("flows/.new"), edited.replace(".total}", ".totl}").replace(".total,", ".totl,")).unwrap();
+    fs::write(
+        root.join("flows/.new"),
+        edited
+            .replace(".total}", ".totl}")
+            .replace(".total,", ".totl,"),
+    )
+    .unwrap();
     fs::rename(root.join("flows/.new"), root.join(ORDERS)).unwrap();
     let found = dev.wait("diagnostics", |event| {
         event["event"] == "diagnostics" && event["errors"].as_u64() > Some(0)
     });
-    let line = 1 + good.lines().position(|line| line.contains("\"total\": .total")).unwrap();
+    let line = 1 + good
+        .lines()
+        .position(|line| line.contains("\"total\": .total"))
+        .unwrap();
     assert_eq!(found["diagnostics"][0]["primary"]["line"], line, "{found}");
     dev.post("acme", "/orders", &order("A3"));
     dev.delivered(root, r#"{"order":"A3","seen":true,"total":12.5}"#);
 
     // Half a file: nothing is deleted.
     fs::write(root.join(ORDERS), &edited[..edited.len() / 2]).unwrap();
-    dev.wait("diagnostics of half a file", |event| event["event"] == "diagnostics");
+    dev.wait("diagnostics of half a file", |event| {
+        event["event"] == "diagnostics"
+    });
     dev.post("acme", "/orders", &order("A4"));
     dev.delivered(root, r#"{"order":"A4","seen":true,"total":12.5}"#);
 
@@ -69,21 +80,25 @@ fn one_dev_runs_on_a_folder_its_runtimes_come_back_and_nothing_stays_behind() {
 
     let first = dev.runtime("acme");
     running::kill(first);
-    dev.wait("the exit", |event| event["event"] == "runtime" && event["state"] == "exited");
-    dev.wait("the next start", |event| event["event"] == "runtime" && event["state"] == "started");
+    dev.wait("the exit", |event| {
+        event["event"] == "runtime" && event["state"] == "exited"
+    });
+    dev.wait("the next start", |event| {
+        event["event"] == "runtime" && event["state"] == "started"
+    });
     assert_ne!(dev.runtime("acme"), first);
     dev.post_until_accepted("acme", "/orders", &order("B1"));
     dev.delivered(root, r#"{"order":"B1","total":12.5}"#);
 
     let url = dev.url("acme");
-    let processes = dev.processes(root);
+    let processes = Dev::processes(root);
     assert_eq!(processes.len(), 2, "a server and a runtime");
     dev.stop();
     running::assert_gone(&processes);
 
     let mut dev = Dev::start(root, &[]);
     assert_eq!(dev.url("acme"), url, "the port was forgotten");
-    let processes = dev.processes(root);
+    let processes = Dev::processes(root);
     // Killed, it cannot clean up; the next start does.
     running::kill(dev.pid());
     dev.wait_gone();
@@ -105,7 +120,10 @@ fn a_restart_keeps_what_waits_and_fresh_forgets_it() {
     );
     assert_ne!(text, away);
     fs::write(root.join(ORDERS), &away).unwrap();
-    let line = 1 + away.lines().position(|line| line.contains("archive:")).unwrap();
+    let line = 1 + away
+        .lines()
+        .position(|line| line.contains("archive:"))
+        .unwrap();
     let mut dev = Dev::start(root, &[]);
     dev.post("acme", "/orders", &order("C1"));
     let told = dev.wait("the wrong address", |event| {
@@ -141,13 +159,20 @@ fn a_missing_secret_is_told_with_its_line_and_its_coming_is_enough() {
     );
     assert_ne!(text, signed);
     fs::write(root.join(ORDERS), &signed).unwrap();
-    let line = 1 + signed.lines().position(|line| line.contains("secretRef: {name: shop, key: signing}}}}")).unwrap();
+    let line = 1 + signed
+        .lines()
+        .position(|line| line.contains("secretRef: {name: shop, key: signing}}}}"))
+        .unwrap();
     let mut dev = Dev::start(root, &[]);
     let told = dev.wait("the missing secret", |event| {
         event["event"] == "report" && event["state"]["state"] == "blocked"
     });
     assert_eq!(told["at"]["line"], line, "{told}");
-    fs::write(root.join(".vrsky/secrets.yaml"), "acme: {shop: {signing: 'hush-hush'}}").unwrap();
+    fs::write(
+        root.join(".vrsky/secrets.yaml"),
+        "acme: {shop: {signing: 'hush-hush'}}",
+    )
+    .unwrap();
     dev.wait("the secret", |event| {
         event["event"] == "report" && event["state"]["state"] == "running"
     });
@@ -162,16 +187,23 @@ fn dead_letters_are_listed_shown_redriven_and_dropped() {
     let receiver = Receiver::start(400);
     let text = fs::read_to_string(root.join(ORDERS)).unwrap().replace(
         "connector: file\n      with: {path: out/orders.ndjson}",
-        &format!("connector: http\n      with: {{url: \"http://{}/\"}}", receiver.address()),
+        &format!(
+            "connector: http\n      with: {{url: \"http://{}/\"}}",
+            receiver.address()
+        ),
     );
     fs::write(root.join(ORDERS), &text).unwrap();
     let mut dev = Dev::start(root, &[]);
     for id in ["D1", "D2"] {
         dev.post("acme", "/orders", &order(id));
     }
-    dev.wait("two dead letters", |event| event["counters"]["deadLettered"] == 2);
+    dev.wait("two dead letters", |event| {
+        event["counters"]["deadLettered"] == 2
+    });
     let list = || -> Vec<Value> {
-        let output = vrsky(root, &["dlq", "ls", "--output", "json"]).output().unwrap();
+        let output = vrsky(root, &["dlq", "ls", "--output", "json"])
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{output:?}");
         serde_json::from_slice(&output.stdout).unwrap()
     };
@@ -180,20 +212,37 @@ fn dead_letters_are_listed_shown_redriven_and_dropped() {
     assert_eq!(letters[0]["flow"], "acme/orders");
     assert_eq!(letters[0]["tenant"], "acme");
     let id = |letter: &Value| letter["id"].to_string();
-    let shown = vrsky(root, &["dlq", "show", "acme", &id(&letters[0])]).output().unwrap();
+    let shown = vrsky(root, &["dlq", "show", "acme", &id(&letters[0])])
+        .output()
+        .unwrap();
     let shown = String::from_utf8(shown.stdout).unwrap();
-    assert!(shown.contains("400") && shown.contains("\"order\""), "{shown}");
+    assert!(
+        shown.contains("answered 400") && shown.contains("\"id\": \"D1\""),
+        "{shown}"
+    );
     let human = vrsky(root, &["dlq", "ls"]).output().unwrap();
-    assert!(String::from_utf8(human.stdout).unwrap().contains("acme/orders"));
+    assert!(
+        String::from_utf8(human.stdout)
+            .unwrap()
+            .contains("acme/orders")
+    );
 
     receiver.answer(200);
-    let redriven = vrsky(root, &["dlq", "redrive", "acme", &id(&letters[0])]).output().unwrap();
+    let redriven = vrsky(root, &["dlq", "redrive", "acme", &id(&letters[0])])
+        .output()
+        .unwrap();
     assert!(redriven.status.success(), "{redriven:?}");
-    dev.wait("the redriven message", |event| event["counters"]["delivered"]["archive"] == 1);
-    let dropped = vrsky(root, &["dlq", "drop", "acme", "--all"]).output().unwrap();
+    dev.wait("the redriven message", |event| {
+        event["counters"]["delivered"]["archive"] == 1
+    });
+    let dropped = vrsky(root, &["dlq", "drop", "acme", "--all"])
+        .output()
+        .unwrap();
     assert!(dropped.status.success(), "{dropped:?}");
     assert_eq!(list(), Vec::<Value>::new());
-    let gone = vrsky(root, &["dlq", "show", "acme", &id(&letters[1])]).output().unwrap();
+    let gone = vrsky(root, &["dlq", "show", "acme", &id(&letters[1])])
+        .output()
+        .unwrap();
     assert_eq!(gone.status.code(), Some(2));
     dev.stop();
 }

@@ -28,7 +28,9 @@ struct Account {
 }
 
 pub(super) fn run(arguments: &arguments::Dlq, screen: Screen) -> anyhow::Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(act(arguments, screen))?;
     Ok(Exit::Fine)
 }
@@ -36,7 +38,11 @@ pub(super) fn run(arguments: &arguments::Dlq, screen: Screen) -> anyhow::Result<
 async fn act(arguments: &arguments::Dlq, screen: Screen) -> anyhow::Result<()> {
     let server = &arguments.server;
     match &arguments.action {
-        DlqAction::Ls { tenant, flow, limit } => {
+        DlqAction::Ls {
+            tenant,
+            flow,
+            limit,
+        } => {
             let tenants = match tenant {
                 Some(tenant) => vec![tenant.clone()],
                 None => tenants(server)?,
@@ -75,10 +81,24 @@ async fn act(arguments: &arguments::Dlq, screen: Screen) -> anyhow::Result<()> {
     }
 }
 
+/// What the dev server of `--path` wrote down, if it runs.
+fn running(server: &DlqServer) -> anyhow::Result<state::Memory> {
+    let memory = state::recall(&server.path);
+    anyhow::ensure!(
+        memory.nats.is_some(),
+        "no dev server runs on {path}; next: `vrsky dev {path}`, or say which server with `--nats`",
+        path = server.path.display()
+    );
+    Ok(memory)
+}
+
 /// The tenants of the running dev server.
 fn tenants(server: &DlqServer) -> anyhow::Result<Vec<String>> {
-    anyhow::ensure!(server.nats.is_none(), "which tenant? `vrsky dlq ls TENANT --nats …`");
-    let memory = state::recall(&server.path);
+    anyhow::ensure!(
+        server.nats.is_none(),
+        "which tenant? `vrsky dlq ls TENANT --nats …`"
+    );
+    let memory = running(server)?;
     Ok(memory.tenants.keys().map(ToString::to_string).collect())
 }
 
@@ -89,7 +109,10 @@ async fn connect(server: &DlqServer, tenant: &str) -> anyhow::Result<Account> {
             _ => of_dev(server, tenant)?,
         };
     let id = TenantId::new(id)?;
-    let connecting = format!("cannot connect to {url} as support of {}", safe::line(tenant));
+    let connecting = format!(
+        "cannot connect to {url} as support of {}",
+        safe::line(tenant)
+    );
     let client = ConnectOptions::with_credentials_file(&creds)
         .await
         .with_context(|| format!("cannot read {}", creds.display()))?
@@ -111,20 +134,25 @@ async fn connect(server: &DlqServer, tenant: &str) -> anyhow::Result<Account> {
 
 /// Address, credentials and id, as the dev server of `--path` wrote them down.
 fn of_dev(server: &DlqServer, tenant: &str) -> anyhow::Result<(String, PathBuf, String)> {
-    let path = server.path.display();
-    let memory = state::recall(&server.path);
-    let url = memory.nats.with_context(|| {
-        format!("no dev server runs on {path}; next: `vrsky dev {path}`, or say which server with `--nats`")
-    })?;
+    let memory = running(server)?;
+    let url = memory.nats.unwrap_or_default();
     let id = TenantName::new(tenant)
         .ok()
         .and_then(|name| memory.tenants.get(&name).cloned())
         .with_context(|| {
             let names: Vec<String> = memory.tenants.keys().map(ToString::to_string).collect();
-            format!("there is no tenant {}; there are: {}", safe::line(tenant), names.join(", "))
+            format!(
+                "there is no tenant {}; there are: {}",
+                safe::line(tenant),
+                names.join(", ")
+            )
         })?;
     let name = TenantName::new(tenant)?;
-    Ok((url, creds_file(&server.path.join(state::FOLDER), &name, "support"), id))
+    Ok((
+        url,
+        creds_file(&server.path.join(state::FOLDER), &name, "support"),
+        id,
+    ))
 }
 
 fn flow_id(text: Option<&str>) -> anyhow::Result<Option<FlowId>> {
@@ -155,9 +183,9 @@ fn list(letters: &[(String, DeadLetter)], screen: Screen) -> anyhow::Result<()> 
         return Ok(());
     }
     let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_header([
-        "TENANT", "ID", "TIME", "FLOW", "STEP", "TRIES", "ERROR",
-    ]);
+    table
+        .load_style(comfy_table::presets::NOTHING)
+        .set_header(["TENANT", "ID", "TIME", "FLOW", "STEP", "TRIES", "ERROR"]);
     table.set_width(u16::try_from(screen.width()).unwrap_or(140));
     table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
     for (tenant, letter) in letters {

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use vrsky_plan::report::State;
 use vrsky_plan::FlowId;
+use vrsky_plan::report::State;
 
 use super::event::{Event, Told};
 use super::table;
@@ -22,7 +22,7 @@ const PERIOD: Duration = Duration::from_secs(10);
 pub(crate) struct Console {
     screen: Screen,
     /// Lines of the table on the terminal, which the next print replaces.
-    drawn: usize,
+    drawn: Vec<String>,
     told: BTreeMap<FlowId, Told>,
     rates: table::Rates,
     printed: Instant,
@@ -34,7 +34,7 @@ impl Console {
     pub(crate) fn new(screen: Screen) -> Self {
         Self {
             screen,
-            drawn: 0,
+            drawn: Vec::new(),
             told: BTreeMap::new(),
             rates: table::Rates::default(),
             printed: Instant::now(),
@@ -89,37 +89,49 @@ impl Console {
     /// Redraws the table, or prints counters now and then.
     pub(crate) fn tick(&mut self) {
         if self.screen.is_watched() {
-            self.erase();
-            self.redraw();
+            // What stands there already is left alone, or it flickers.
+            if self.table() != self.drawn {
+                self.erase();
+                self.redraw();
+            }
         } else if !self.screen.is_json() && self.moved && self.printed.elapsed() > PERIOD {
             self.moved = false;
             self.printed = Instant::now();
             let width = self.screen.width();
-            self.screen.say(&table::draw(&self.told, &self.rates, width).join("\n"));
+            self.screen
+                .say(&table::draw(&self.told, &self.rates, width).join("\n"));
         }
     }
 
     /// Removes the table, before the last words.
     pub(crate) fn erase(&mut self) {
-        if self.drawn > 0 {
-            self.screen.erase_lines(self.drawn);
-            self.drawn = 0;
+        if !self.drawn.is_empty() {
+            self.screen.erase_lines(self.drawn.len());
+            self.drawn.clear();
         }
     }
 
     fn redraw(&mut self) {
+        let lines = self.table();
+        if !lines.is_empty() {
+            self.screen.say(&lines.join("\n"));
+        }
+        self.drawn = lines;
+    }
+
+    /// The table as it fits the terminal; empty where there is none.
+    fn table(&self) -> Vec<String> {
         if !self.screen.is_watched() || self.told.is_empty() {
-            return;
+            return Vec::new();
         }
         let mut lines = table::draw(&self.told, &self.rates, self.screen.width());
-        let height = self.screen.height();
+        let height = self.screen.height().max(6);
         if lines.len() + 2 > height {
-            let left = lines.len() + 3 - height.max(4);
-            lines.truncate(lines.len() - left);
+            let left = lines.len() + 3 - height;
+            lines.truncate(height - 3);
             lines.push(format!("{DIM}… and {left} more{DIM:#}"));
         }
-        self.screen.say(&lines.join("\n"));
-        self.drawn = lines.len();
+        lines
     }
 }
 
@@ -129,12 +141,21 @@ fn words(event: &Event) -> Option<String> {
         Event::Ready { urls, nats, ms } => {
             let mut text = format!("{GOOD}ready{GOOD:#} in {ms} ms {DIM}(nats {nats}){DIM:#}");
             for (tenant, url) in urls {
-                let _ = write!(text, "\n  {tenant} takes webhooks in at {BOLD}{url}{BOLD:#}");
+                let _ = write!(
+                    text,
+                    "\n  {tenant} takes webhooks in at {BOLD}{url}{BOLD:#}"
+                );
             }
             text.push_str("\n  save a manifest and it takes effect; Ctrl-C ends everything");
             text
         }
-        Event::Applied { ms, flows, actions, revoked, confirmed } => {
+        Event::Applied {
+            ms,
+            flows,
+            actions,
+            revoked,
+            confirmed,
+        } => {
             let what = if flows.is_empty() {
                 match actions.len() {
                     0 => "nothing to change".to_owned(),
@@ -146,7 +167,9 @@ fn words(event: &Event) -> Option<String> {
             let mut text = if *confirmed {
                 format!("{GOOD}in effect{GOOD:#} after {ms} ms: {what}")
             } else {
-                format!("{WARN}written{WARN:#}, not yet confirmed by its runtime after {ms} ms: {what}")
+                format!(
+                    "{WARN}written{WARN:#}, not yet confirmed by its runtime after {ms} ms: {what}"
+                )
             };
             for end in revoked {
                 let _ = write!(
@@ -159,7 +182,13 @@ fn words(event: &Event) -> Option<String> {
             }
             text
         }
-        Event::Runtime { tenant, pid, state, reason, restart_in_ms } => {
+        Event::Runtime {
+            tenant,
+            pid,
+            state,
+            reason,
+            restart_in_ms,
+        } => {
             let mut text = format!("runtime of {tenant} {state} {DIM}(pid {pid}){DIM:#}");
             if let Some(reason) = reason {
                 let _ = write!(text, ": {}", safe::line(reason));
@@ -202,7 +231,8 @@ fn log_words(line: &str) -> String {
 fn news(before: Option<&Told>, told: &Told) -> Option<String> {
     let mut lines = Vec::new();
     let at = |spot: &Option<super::event::Spot>| {
-        spot.as_ref().map_or(String::new(), |spot| format!("{spot}: "))
+        spot.as_ref()
+            .map_or(String::new(), |spot| format!("{spot}: "))
     };
     if before.is_none_or(|before| before.state != told.state) {
         match &told.state {
@@ -231,5 +261,9 @@ fn news(before: Option<&Told>, told: &Told) -> Option<String> {
             safe::line(&error.message)
         ));
     }
-    if lines.is_empty() { None } else { Some(lines.join("\n")) }
+    if lines.is_empty() {
+        None
+    } else {
+        Some(lines.join("\n"))
+    }
 }

@@ -10,7 +10,11 @@ use vrsky_plan::{EdgeName, FlowId, TenantName};
 
 /// Something to tell. `ms` are milliseconds.
 #[derive(Clone, Debug, Serialize)]
-#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "event",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 pub(crate) enum Event {
     /// Everything runs; `ms` since the start.
     Ready {

@@ -43,7 +43,10 @@ impl Loader {
             .unwrap_or_default();
         Self {
             root: root.to_owned(),
-            good: good.into_iter().map(|(name, text)| (name, Arc::from(text))).collect(),
+            good: good
+                .into_iter()
+                .map(|(name, text)| (name, Arc::from(text)))
+                .collect(),
             good_file,
         }
     }
@@ -71,7 +74,11 @@ impl Loader {
         }
         documents.sort_by(|a, b| a.origin.cmp(&b.origin));
         let repository = project::declared(&Repository::find(&self.root)?)?;
-        Ok(Read { documents, unreadable, repository })
+        Ok(Read {
+            documents,
+            unreadable,
+            repository,
+        })
     }
 
     /// The folders to watch.
@@ -124,8 +131,10 @@ impl Loader {
             })
             .collect();
         if good != self.good {
-            let plain: BTreeMap<&str, &str> =
-                good.iter().map(|(name, text)| (name.as_str(), &**text)).collect();
+            let plain: BTreeMap<&str, &str> = good
+                .iter()
+                .map(|(name, text)| (name.as_str(), &**text))
+                .collect();
             write_private(&self.good_file, &serde_json::to_vec(&plain)?)?;
             self.good = good;
         }

@@ -32,13 +32,17 @@ impl Pending {
         plan: &Plan,
     ) -> Self {
         let programs = plan.tenants.iter().flat_map(|(tenant, it)| {
-            it.programs.iter().map(move |(flow, program)| ((tenant.clone(), flow.clone()), program))
+            it.programs
+                .iter()
+                .map(move |(flow, program)| ((tenant.clone(), flow.clone()), program))
         });
         let after: BTreeMap<_, _> = programs.collect();
         let wanted: BTreeMap<FlowId, String> = after
             .iter()
             .filter(|(key, program)| {
-                before.get(*key).is_none_or(|before| before.hash != program.hash)
+                before
+                    .get(*key)
+                    .is_none_or(|before| before.hash != program.hash)
             })
             .map(|((_, flow), program)| (flow.clone(), program.hash.clone()))
             .collect();
@@ -72,7 +76,11 @@ impl Pending {
         self.flows.extend(older.flows);
         self.flows.sort();
         self.flows.dedup();
-        let exists = |flow: &FlowId| plan.tenants.values().any(|it| it.programs.contains_key(flow));
+        let exists = |flow: &FlowId| {
+            plan.tenants
+                .values()
+                .any(|it| it.programs.contains_key(flow))
+        };
         for (flow, hash) in older.wanted {
             if exists(&flow) {
                 self.wanted.entry(flow).or_insert(hash);

@@ -90,7 +90,9 @@ fn executable(pid: u32) -> Option<PathBuf> {
     let path = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
     // A binary that was rebuilt meanwhile is still the one that we started.
     let text = path.to_string_lossy().into_owned();
-    Some(PathBuf::from(text.strip_suffix(" (deleted)").unwrap_or(&text)))
+    Some(PathBuf::from(
+        text.strip_suffix(" (deleted)").unwrap_or(&text),
+    ))
 }
 
 #[cfg(test)]
@@ -100,10 +102,17 @@ mod tests {
 
     #[test]
     fn a_child_is_known_and_ended_and_a_stranger_is_not() {
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
         // The kernel shows the new program only once `exec` has happened.
         let mut process = Process::of(child.id());
-        while process.executable.as_ref().is_none_or(|it| !it.ends_with("sleep") && !it.to_string_lossy().contains("coreutils")) {
+        while process
+            .executable
+            .as_ref()
+            .is_none_or(|it| !it.ends_with("sleep") && !it.to_string_lossy().contains("coreutils"))
+        {
             std::thread::sleep(LOOK);
             process = Process::of(child.id());
         }

@@ -114,7 +114,12 @@ pub(crate) fn keep(
             }
             let again = (!stop.is_cancelled()).then_some(pause);
             let tenant = launch.tenant.clone();
-            let exited = Happening::Exited { tenant, pid, reason, again };
+            let exited = Happening::Exited {
+                tenant,
+                pid,
+                reason,
+                again,
+            };
             if happenings.send(exited).await.is_err() {
                 return;
             }
@@ -137,7 +142,12 @@ async fn run(
 ) -> (u32, String) {
     let mut child = match spawn(launch) {
         Ok(child) => child,
-        Err(error) => return (0, format!("{} does not start: {error}", launch.binary.display())),
+        Err(error) => {
+            return (
+                0,
+                format!("{} does not start: {error}", launch.binary.display()),
+            );
+        }
     };
     let pid = child.id().unwrap_or_default();
     let started = Happening::Started {
@@ -214,7 +224,11 @@ async fn pass_on(
     let mut line = Vec::new();
     loop {
         line.clear();
-        match (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut line).await {
+        match (&mut reader)
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut line)
+            .await
+        {
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }

@@ -55,16 +55,31 @@ pub(crate) fn write(folder: &Path, secrets: &Secrets) -> anyhow::Result<()> {
 pub(crate) fn variable_name((namespace, name, key): &Reference) -> String {
     let upper = |text: &str| -> String {
         text.chars()
-            .map(|it| if it.is_ascii_alphanumeric() { it.to_ascii_uppercase() } else { '_' })
+            .map(|it| {
+                if it.is_ascii_alphanumeric() {
+                    it.to_ascii_uppercase()
+                } else {
+                    '_'
+                }
+            })
             .collect()
     };
-    format!("{VARIABLE}{}_{}_{}", upper(namespace), upper(name), upper(key))
+    format!(
+        "{VARIABLE}{}_{}_{}",
+        upper(namespace),
+        upper(name),
+        upper(key)
+    )
 }
 
 /// All references of a plan.
 pub(crate) fn references(plan: &Plan) -> BTreeSet<Reference> {
     let mut found = BTreeSet::new();
-    for program in plan.tenants.values().flat_map(|tenant| tenant.programs.values()) {
+    for program in plan
+        .tenants
+        .values()
+        .flat_map(|tenant| tenant.programs.values())
+    {
         for with in parameters(program) {
             gather(with, program.flow.namespace(), &mut found);
         }
@@ -92,11 +107,19 @@ fn gather(value: &Value, namespace: &str, found: &mut BTreeSet<Reference>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| gather(item, namespace, found)),
         Value::Object(fields) => {
-            let part = |name| fields.get("secretRef")?.get(name)?.as_str().map(str::to_owned);
+            let part = |name| {
+                fields
+                    .get("secretRef")?
+                    .get(name)?
+                    .as_str()
+                    .map(str::to_owned)
+            };
             if let (Some(name), Some(key)) = (part("name"), part("key")) {
                 found.insert((namespace.to_owned(), name, key));
             }
-            fields.values().for_each(|field| gather(field, namespace, found));
+            fields
+                .values()
+                .for_each(|field| gather(field, namespace, found));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
@@ -111,13 +134,18 @@ fn read(file: &Path) -> anyhow::Result<Secrets> {
             return Err(error).with_context(|| format!("cannot read {}", file.display()));
         }
     };
-    if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+    if text
+        .lines()
+        .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
+    {
         return Ok(Secrets::new());
     }
     let shape = "it holds namespace: {name: {key: value}}, each value a quoted string";
     let tree: BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>> =
         serde_saphyr::from_str(&text).map_err(|error| {
-            let line = error.location().map_or_else(String::new, |at| format!(":{}", at.line()));
+            let line = error
+                .location()
+                .map_or_else(String::new, |at| format!(":{}", at.line()));
             anyhow::anyhow!("{}{line} cannot be read: {shape}", file.display())
         })?;
     let mut secrets = Secrets::new();
@@ -150,11 +178,7 @@ fn is_file_name(text: &str) -> bool {
 }
 
 /// Removes files that are not wanted, and folders that become empty, `depth` levels down.
-fn sweep(
-    folder: &Path,
-    depth: usize,
-    wanted: &BTreeSet<std::path::PathBuf>,
-) -> anyhow::Result<()> {
+fn sweep(folder: &Path, depth: usize, wanted: &BTreeSet<std::path::PathBuf>) -> anyhow::Result<()> {
     let sweeping = || format!("cannot tidy {}", folder.display());
     for entry in fs::read_dir(folder).with_context(sweeping)? {
         let path = entry.with_context(sweeping)?.path();
@@ -184,13 +208,20 @@ mod tests {
     fn the_folder_holds_exactly_the_secrets_and_only_for_its_owner() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("secrets.yaml");
-        fs::write(&file, "# mine\nacme:\n  shop: {signing: 'one', other: 'two'}\n").unwrap();
+        fs::write(
+            &file,
+            "# mine\nacme:\n  shop: {signing: 'one', other: 'two'}\n",
+        )
+        .unwrap();
         let plan = Plan::empty();
         let run = folder.path().join("run");
         write(&run, &collect(&file, &plan, |_| None).unwrap()).unwrap();
         let path = run.join("acme/shop/signing");
         assert_eq!(fs::read_to_string(&path).unwrap(), "one");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         fs::write(&file, "acme: {shop: {signing: 'three'}}").unwrap();
         write(&run, &collect(&file, &plan, |_| None).unwrap()).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "three");

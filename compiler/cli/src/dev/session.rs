@@ -23,9 +23,9 @@ use super::load::{Loader, Read};
 use super::pending::Pending;
 use super::process::Process;
 use super::runtime::{self, Happening, Launch};
+use super::secrets;
 use super::state::{self, State};
 use super::watch::Watch;
-use super::secrets;
 use crate::arguments;
 use crate::output::Screen;
 use crate::project::Project;
@@ -309,8 +309,9 @@ impl Session {
         let Some(project) = &self.project else {
             return Ok(());
         };
-        let secrets =
-            secrets::collect(&file, &project.compiled.plan, |name| std::env::var(name).ok())?;
+        let secrets = secrets::collect(&file, &project.compiled.plan, |name| {
+            std::env::var(name).ok()
+        })?;
         let folder = self.secrets_folder();
         secrets::write(&folder, &secrets)
     }
@@ -356,7 +357,10 @@ impl Session {
                     state::write_private(&file, text.as_bytes())?;
                 }
             }
-            self.state.memory.tenants.insert(name.clone(), tenant.id.to_string());
+            self.state
+                .memory
+                .tenants
+                .insert(name.clone(), tenant.id.to_string());
             if self.runtimes.contains_key(name) {
                 continue;
             }
@@ -374,10 +378,18 @@ impl Session {
             };
             let stop = CancellationToken::new();
             let task = runtime::keep(launch, self.sender.clone(), stop.clone());
-            let kept = Kept { stop, task, process: None, listen };
+            let kept = Kept {
+                stop,
+                task,
+                process: None,
+                listen,
+            };
             self.runtimes.insert(name.clone(), kept);
         }
-        self.state.memory.tenants.retain(|name, _| plan.tenants.contains_key(name));
+        self.state
+            .memory
+            .tenants
+            .retain(|name, _| plan.tenants.contains_key(name));
         self.state.save()
     }
 
@@ -390,15 +402,32 @@ impl Session {
                     kept.process = Some(process);
                 }
                 self.remember_processes()?;
-                Event::Runtime { tenant, pid, state: "started", reason: None, restart_in_ms: None }
+                Event::Runtime {
+                    tenant,
+                    pid,
+                    state: "started",
+                    reason: None,
+                    restart_in_ms: None,
+                }
             }
-            Happening::Exited { tenant, pid, reason, again } => {
+            Happening::Exited {
+                tenant,
+                pid,
+                reason,
+                again,
+            } => {
                 if let Some(kept) = self.runtimes.get_mut(&tenant) {
                     kept.process = None;
                 }
                 self.remember_processes()?;
                 let restart_in_ms = again.map(|pause| pause.as_millis() as u64);
-                Event::Runtime { tenant, pid, state: "exited", reason: Some(reason), restart_in_ms }
+                Event::Runtime {
+                    tenant,
+                    pid,
+                    state: "exited",
+                    reason: Some(reason),
+                    restart_in_ms,
+                }
             }
         };
         self.console.say(&event);
@@ -408,7 +437,10 @@ impl Session {
     /// For the next start, should this process be killed.
     fn remember_processes(&mut self) -> anyhow::Result<()> {
         let server = self.server.as_ref().map(|server| Process::of(server.id()));
-        let runtimes = self.runtimes.values().filter_map(|kept| kept.process.clone());
+        let runtimes = self
+            .runtimes
+            .values()
+            .filter_map(|kept| kept.process.clone());
         self.state.memory.processes = runtimes.chain(server).collect();
         self.state.save()
     }
@@ -428,7 +460,9 @@ impl Session {
         }
         let documents = &project.documents;
         let at = match &report.state {
-            FlowState::Blocked { path: Some(path), .. } => self.blame.find(documents, &report.flow, path),
+            FlowState::Blocked {
+                path: Some(path), ..
+            } => self.blame.find(documents, &report.flow, path),
             _ => None,
         };
         let last_error = report.last_error.map(|error| ToldError {
@@ -462,7 +496,9 @@ impl Session {
         if !is_over {
             return;
         }
-        let Some(pending) = self.pending.take() else { return };
+        let Some(pending) = self.pending.take() else {
+            return;
+        };
         if self.ready {
             self.console.say(&Event::Applied {
                 ms: pending.since.elapsed().as_millis() as u64,
@@ -488,11 +524,18 @@ impl Session {
 
     /// A server that ended by itself leaves nothing to do.
     fn server_runs(&self) -> anyhow::Result<()> {
-        let is_alive = self.server.as_ref().is_some_and(|server| Process::of(server.id()).is_alive());
+        let is_alive = self
+            .server
+            .as_ref()
+            .is_some_and(|server| Process::of(server.id()).is_alive());
         anyhow::ensure!(
             is_alive,
             "nats-server ended; {} says why. Next: `vrsky dev` again",
-            self.state.folder().join("nats").join("nats-server.log").display()
+            self.state
+                .folder()
+                .join("nats")
+                .join("nats-server.log")
+                .display()
         );
         Ok(())
     }
@@ -514,7 +557,9 @@ async fn sleep_until(at: Option<tokio::time::Instant>) {
 }
 
 fn holds(plan: &Plan, flow: &FlowId) -> bool {
-    plan.tenants.values().any(|tenant| tenant.programs.contains_key(flow))
+    plan.tenants
+        .values()
+        .any(|tenant| tenant.programs.contains_key(flow))
 }
 
 fn tenant_of(plan: &Plan, flow: &FlowId, id: &TenantId) -> Option<TenantName> {
@@ -527,8 +572,9 @@ fn tenant_of(plan: &Plan, flow: &FlowId, id: &TenantId) -> Option<TenantName> {
 fn load_keys(state: &State) -> anyhow::Result<Keys> {
     let file = state.folder().join("keys.json");
     match std::fs::read(&file) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map_err(|_| anyhow::anyhow!("{} is damaged; next: `vrsky dev --fresh`", file.display())),
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| {
+            anyhow::anyhow!("{} is damaged; next: `vrsky dev --fresh`", file.display())
+        }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let keys = Keys::generate()?;
             save_keys(state, &keys)?;
@@ -539,5 +585,8 @@ fn load_keys(state: &State) -> anyhow::Result<Keys> {
 }
 
 fn save_keys(state: &State, keys: &Keys) -> anyhow::Result<()> {
-    state::write_private(&state.folder().join("keys.json"), &serde_json::to_vec_pretty(keys)?)
+    state::write_private(
+        &state.folder().join("keys.json"),
+        &serde_json::to_vec_pretty(keys)?,
+    )
 }

@@ -207,8 +207,12 @@ fn forget(folder: &Path) -> anyhow::Result<()> {
         }
         let path = entry.path();
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }
-            .with_context(forgetting)?;
+        if is_folder {
+            fs::remove_dir_all(&path)
+        } else {
+            fs::remove_file(&path)
+        }
+        .with_context(forgetting)?;
     }
     Ok(())
 }
@@ -227,7 +231,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let first = State::open(folder.path(), false).unwrap();
         let refused = State::open(folder.path(), false).unwrap_err().to_string();
-        assert!(refused.contains(&std::process::id().to_string()), "{refused}");
+        assert!(
+            refused.contains(&std::process::id().to_string()),
+            "{refused}"
+        );
         drop(first);
         State::open(folder.path(), false).unwrap();
     }

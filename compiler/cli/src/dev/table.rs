@@ -98,9 +98,9 @@ fn error(told: &Told) -> String {
         (_, Some(error)) => (&error.at, &error.message),
         _ => return String::new(),
     };
-    let spot = spot
-        .as_ref()
-        .map_or(String::new(), |spot| format!("{}:{} ", spot.file, spot.line));
+    let spot = spot.as_ref().map_or(String::new(), |spot| {
+        format!("{}:{} ", spot.file, spot.line)
+    });
     safe::line(&format!("{spot}{message}"))
 }
 
@@ -140,7 +140,10 @@ mod tests {
             },
             at: None,
             url: None,
-            counters: Counters { accepted, ..Counters::default() },
+            counters: Counters {
+                accepted,
+                ..Counters::default()
+            },
             backlog: BTreeMap::new(),
             last_error: None,
         }
@@ -153,10 +156,19 @@ mod tests {
         rates.take(&told(0), 1000);
         rates.take(&told(50), 3000);
         assert!((rates.of(&flow) - 25.0).abs() < 1e-9);
-        let restarted = Told { process: "two".to_owned(), ..told(3) };
+        let restarted = Told {
+            process: "two".to_owned(),
+            ..told(3)
+        };
         rates.take(&restarted, 5000);
         assert!(rates.of(&flow).abs() < 1e-9);
-        rates.take(&Told { process: "two".to_owned(), ..told(5) }, 7000);
+        rates.take(
+            &Told {
+                process: "two".to_owned(),
+                ..told(5)
+            },
+            7000,
+        );
         rates.quiet(&flow, 9000);
         assert!(rates.of(&flow).abs() < 1e-9);
     }

@@ -105,7 +105,10 @@ impl Watch {
 /// Whether a change of this path can change what is compiled. A path without an extension that comes
 /// or goes may be a folder of manifests.
 fn concerns(path: &Path, comes_or_goes: bool) -> bool {
-    let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else {
+    let Some(name) = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+    else {
         return true;
     };
     let inside_state = path
@@ -129,10 +132,22 @@ mod tests {
 
     #[test]
     fn what_concerns_us() {
-        for path in ["a/flow.yaml", "a/flow.yml", "vrsky.toml", ".vrsky/secrets.yaml", "a/folder"] {
+        for path in [
+            "a/flow.yaml",
+            "a/flow.yml",
+            "vrsky.toml",
+            ".vrsky/secrets.yaml",
+            "a/folder",
+        ] {
             assert!(concerns(Path::new(path), true), "{path}");
         }
-        for path in ["a/.flow.yaml.swp", "a/.flow.yaml", ".vrsky/state.json", "out/orders.ndjson", "out/orders"] {
+        for path in [
+            "a/.flow.yaml.swp",
+            "a/.flow.yaml",
+            ".vrsky/state.json",
+            "out/orders.ndjson",
+            "out/orders",
+        ] {
             assert!(!concerns(Path::new(path), false), "{path}");
         }
     }
@@ -146,11 +161,28 @@ mod tests {
         std::fs::write(root.join(".x.tmp"), "a").unwrap();
         std::fs::rename(root.join(".x.tmp"), root.join("x.yaml")).unwrap();
         let wait = Duration::from_secs(10);
-        assert!(tokio::time::timeout(wait, watch.changed()).await.unwrap().is_some());
+        assert!(
+            tokio::time::timeout(wait, watch.changed())
+                .await
+                .unwrap()
+                .is_some()
+        );
         std::fs::create_dir(root.join("deep")).unwrap();
-        assert!(tokio::time::timeout(wait, watch.changed()).await.unwrap().is_some());
-        watch.follow(&BTreeSet::from([root.clone(), root.join("deep")])).unwrap();
+        assert!(
+            tokio::time::timeout(wait, watch.changed())
+                .await
+                .unwrap()
+                .is_some()
+        );
+        watch
+            .follow(&BTreeSet::from([root.clone(), root.join("deep")]))
+            .unwrap();
         std::fs::write(root.join("deep/y.yaml"), "a").unwrap();
-        assert!(tokio::time::timeout(wait, watch.changed()).await.unwrap().is_some());
+        assert!(
+            tokio::time::timeout(wait, watch.changed())
+                .await
+                .unwrap()
+                .is_some()
+        );
     }
 }

@@ -1,6 +1,8 @@
 //! Drawn with the source, as rustc does.
 
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
+use annotate_snippets::{
+    Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet,
+};
 use vrsky_compiler::{Diagnostic, Document, Label, Severity};
 
 use crate::files::Unreadable;
@@ -31,7 +33,12 @@ pub(crate) fn human(
 ) -> String {
     let mut blocks: Vec<String> = unreadable
         .iter()
-        .map(|file| format!("{BAD}error{BAD:#}{BOLD}: {}: {}{BOLD:#}", file.name, file.reason))
+        .map(|file| {
+            format!(
+                "{BAD}error{BAD:#}{BOLD}: {}: {}{BOLD:#}",
+                file.name, file.reason
+            )
+        })
         .collect();
     blocks.extend(
         diagnostics
@@ -110,7 +117,12 @@ fn report<'a>(diagnostic: &Diagnostic, documents: &[Document]) -> Vec<Group<'a>>
     let mut group = Group::with_title(title);
     let labels: Vec<(AnnotationKind, &Label)> =
         std::iter::once((AnnotationKind::Primary, &diagnostic.primary))
-            .chain(diagnostic.labels.iter().map(|label| (AnnotationKind::Context, label)))
+            .chain(
+                diagnostic
+                    .labels
+                    .iter()
+                    .map(|label| (AnnotationKind::Context, label)),
+            )
             .collect();
     let mut shown = Vec::new();
     for (_, first) in &labels {
@@ -118,7 +130,9 @@ fn report<'a>(diagnostic: &Diagnostic, documents: &[Document]) -> Vec<Group<'a>>
             continue;
         }
         shown.push(first.document);
-        let here = labels.iter().filter(|(_, label)| label.document == first.document);
+        let here = labels
+            .iter()
+            .filter(|(_, label)| label.document == first.document);
         let origin = safe::line(&first.origin);
         let Some(document) = documents.get(first.document) else {
             group = group.element(Origin::path(origin));
@@ -136,7 +150,10 @@ fn report<'a>(diagnostic: &Diagnostic, documents: &[Document]) -> Vec<Group<'a>>
         return vec![group];
     };
     let text = safe::line(&help.text);
-    let drawn = help.patch.as_ref().and_then(|patch| Some((patch, documents.get(patch.document)?)));
+    let drawn = help
+        .patch
+        .as_ref()
+        .and_then(|patch| Some((patch, documents.get(patch.document)?)));
     let Some((patch, document)) = drawn else {
         return vec![group.element(Level::HELP.message(text))];
     };
@@ -144,7 +161,10 @@ fn report<'a>(diagnostic: &Diagnostic, documents: &[Document]) -> Vec<Group<'a>>
     let snippet = Snippet::source(window.source.text().to_owned())
         .line_start(window.line)
         .path(safe::line(&document.origin))
-        .patch(Patch::new(window.range(&patch.span), safe::lines(&patch.text)));
+        .patch(Patch::new(
+            window.range(&patch.span),
+            safe::lines(&patch.text),
+        ));
     vec![group, Level::HELP.secondary_title(text).element(snippet)]
 }
 

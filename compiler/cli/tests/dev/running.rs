@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// Longer than anything takes on a busy machine.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 pub(crate) struct Dev {
     child: Child,
@@ -26,7 +26,10 @@ pub(crate) struct Dev {
 
 pub(crate) fn vrsky(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vrsky"));
-    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null());
     command
 }
 
@@ -36,12 +39,20 @@ pub(crate) fn initialised() -> tempfile::TempDir {
     BUILT.call_once(|| {
         let vrsky = Path::new(env!("CARGO_BIN_EXE_vrsky"));
         if !vrsky.with_file_name("vrsky-runtime").is_file() {
-            let built = Command::new(env!("CARGO")).args(["build", "-p", "vrsky-runtime"]).status();
+            let built = Command::new(env!("CARGO"))
+                .args(["build", "-p", "vrsky-runtime"])
+                .status();
             assert!(built.unwrap().success());
         }
     });
     let folder = tempfile::tempdir().unwrap();
-    assert!(vrsky(folder.path(), &["init"]).output().unwrap().status.success());
+    assert!(
+        vrsky(folder.path(), &["init"])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
     folder
 }
 
@@ -59,13 +70,19 @@ impl Dev {
         let (sender, events) = channel();
         std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
-                let event = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+                let event =
+                    serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
                 if sender.send(event).is_err() {
                     return;
                 }
             }
         });
-        let mut dev = Self { child, events, heard: Vec::new(), at: 0 };
+        let mut dev = Self {
+            child,
+            events,
+            heard: Vec::new(),
+            at: 0,
+        };
         dev.wait("ready", |event| event["event"] == "ready");
         dev
     }
@@ -93,11 +110,16 @@ impl Dev {
     }
 
     fn all(&self) -> String {
-        self.heard.iter().map(|event| format!("{event}\n")).collect()
+        let lines: Vec<String> = self.heard.iter().map(ToString::to_string).collect();
+        lines.join("\n")
     }
 
     pub(crate) fn url(&self, tenant: &str) -> String {
-        let ready = self.heard.iter().find(|event| event["event"] == "ready").unwrap();
+        let ready = self
+            .heard
+            .iter()
+            .find(|event| event["event"] == "ready")
+            .unwrap();
         ready["urls"][tenant].as_str().unwrap().to_owned()
     }
 
@@ -110,17 +132,26 @@ impl Dev {
     }
 
     /// What dev wrote down of its children.
-    pub(crate) fn processes(&self, folder: &Path) -> Vec<u32> {
+    pub(crate) fn processes(folder: &Path) -> Vec<u32> {
         let state: Value =
             serde_json::from_slice(&fs::read(folder.join(".vrsky/state.json")).unwrap()).unwrap();
         let pid = |process: &Value| u32::try_from(process["pid"].as_u64().unwrap()).unwrap();
-        state["processes"].as_array().unwrap().iter().map(pid).collect()
+        state["processes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(pid)
+            .collect()
     }
 
     /// Posts a document, which must be accepted.
     pub(crate) fn post(&self, tenant: &str, path: &str, document: &Value) {
         let answer = post(&self.url(tenant), path, document);
-        assert!(answer.starts_with("HTTP/1.1 202"), "{answer}; heard: {}", self.all());
+        assert!(
+            answer.starts_with("HTTP/1.1 202"),
+            "{answer}; heard: {}",
+            self.all()
+        );
     }
 
     /// The same, while a runtime comes back.
@@ -141,7 +172,11 @@ impl Dev {
             if text.lines().any(|it| it == line) {
                 return;
             }
-            assert!(Instant::now() < until, "no {line} in {text}; heard: {}", self.all());
+            assert!(
+                Instant::now() < until,
+                "no {line} in {text}; heard: {}",
+                self.all()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -157,7 +192,10 @@ impl Dev {
     /// Waits for the end of a killed one.
     pub(crate) fn wait_gone(&mut self) {
         self.child.wait().unwrap();
-        while !matches!(self.events.recv_timeout(LONG), Err(RecvTimeoutError::Disconnected)) {}
+        while !matches!(
+            self.events.recv_timeout(LONG),
+            Err(RecvTimeoutError::Disconnected)
+        ) {}
     }
 }
 
@@ -172,7 +210,11 @@ impl Drop for Dev {
 }
 
 fn post(url: &str, path: &str, document: &Value) -> String {
-    let (address, base) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let (address, base) = url
+        .strip_prefix("http://")
+        .unwrap()
+        .split_once('/')
+        .unwrap();
     let body = document.to_string();
     let Ok(mut stream) = TcpStream::connect(address) else {
         return String::new();
@@ -183,7 +225,9 @@ fn post(url: &str, path: &str, document: &Value) -> String {
         body.len()
     );
     let mut answer = String::new();
-    let _ = stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut answer));
+    let _ = stream
+        .write_all(request.as_bytes())
+        .and_then(|()| stream.read_to_string(&mut answer));
     answer
 }
 
@@ -206,7 +250,11 @@ pub(crate) fn assert_gone(processes: &[u32]) {
 
 /// A port that nobody listens on.
 pub(crate) fn closed_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// Takes HTTP requests in and answers all of them the same.
@@ -274,7 +322,10 @@ fn serve(stream: TcpStream, status: &AtomicU16, bodies: &Mutex<Vec<String>>) {
     if reader.read_exact(&mut body).is_err() {
         return;
     }
-    bodies.lock().unwrap().push(String::from_utf8_lossy(&body).into_owned());
+    bodies
+        .lock()
+        .unwrap()
+        .push(String::from_utf8_lossy(&body).into_owned());
     let status = status.load(Ordering::SeqCst);
     let answer = format!("HTTP/1.1 {status} So\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     let _ = reader.get_mut().write_all(answer.as_bytes());
