@@ -123,7 +123,7 @@ pub async fn redrive(client: &Client, tenant: &TenantId, id: u64) -> Result<Dead
     }
     let count = letter.redriven + 1;
     let mut headers = HeaderMap::new();
-    for name in [header::MESSAGE, header::METADATA] {
+    for name in [header::MESSAGE, header::METADATA, header::OUTPUT] {
         if let Some(value) = message.headers.get(name) {
             headers.insert(name, value.clone());
         }
