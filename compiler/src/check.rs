@@ -73,8 +73,8 @@ pub(crate) struct Issue {
     pub(crate) text: String,
     pub(crate) related: Vec<Related>,
     pub(crate) help: Option<String>,
-    /// What to write at the place instead.
-    pub(crate) replacement: Option<String>,
+    /// What to write instead, and where: at the place itself if nothing else is said.
+    pub(crate) replacement: Option<(Option<At>, String)>,
 }
 
 /// What of a path is meant.
@@ -130,7 +130,7 @@ impl Issue {
     }
 
     pub(crate) fn replacement(mut self, text: impl Into<String>) -> Self {
-        self.replacement = Some(text.into());
+        self.replacement = Some((None, text.into()));
         self
     }
 

@@ -10,7 +10,7 @@ pub(crate) use programs::{Programs, choose};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vrsky_plan::{Plan, tenant};
+use vrsky_plan::{FlowId, Plan, Program, TenantName, tenant};
 
 use crate::object::Object;
 use crate::signature::{Signatures, State};
@@ -25,19 +25,18 @@ pub(crate) fn lower(
 ) -> Plan {
     publish::fill(signatures, forbidden, &mut programs);
     let mut plan = Plan::empty();
+    let mut shared: BTreeMap<&TenantName, BTreeSet<&str>> = BTreeMap::new();
+    for grant in signatures.grants.iter().filter(|grant| grant.state == State::Valid) {
+        shared.entry(&grant.owner).or_default().insert(&grant.topic);
+    }
+    let mut parts: BTreeMap<TenantName, BTreeMap<FlowId, Program>> = BTreeMap::new();
+    for ((tenant, flow), program) in programs {
+        parts.entry(tenant).or_default().insert(flow, program);
+    }
     for (name, tenant) in &signatures.tenants {
-        let shared: BTreeSet<&str> = signatures
-            .grants
-            .iter()
-            .filter(|grant| grant.state == State::Valid && grant.owner == *name)
-            .map(|grant| grant.topic.as_str())
-            .collect();
+        let shared = shared.get(name).cloned().unwrap_or_default();
+        let programs = parts.remove(name).unwrap_or_default();
         let imports = grants::imports(objects, signatures, name, &programs);
-        let programs: BTreeMap<_, _> = programs
-            .iter()
-            .filter(|((owner, _), _)| owner == name)
-            .map(|((_, flow), program)| (flow.clone(), program.clone()))
-            .collect();
         plan.tenants.insert(name.clone(), tenant::Tenant {
             id: tenant.id.clone(),
             limits: storage::limits(tenant),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::{At, Issue};
+use crate::check::Issue;
 use crate::object::Object;
 use crate::parse;
 use crate::{Diagnostic, Help, Patch, Severity};
@@ -72,13 +72,13 @@ pub(crate) fn diagnostic(objects: &[Object], object: &Object, issue: Issue) -> D
             Some(other.source.label(&related.path, &related.at, &related.text))
         })
         .collect();
-    let patch = issue.replacement.filter(|_| !primary.span.is_empty()).map(|text| Patch {
+    let patch = issue.replacement.filter(|_| !primary.span.is_empty()).map(|(at, text)| Patch {
         document: primary.document,
-        span: primary.span.clone(),
+        span: at.map_or_else(|| primary.span.clone(), |at| object.source.label(&issue.path, &at, "").span),
         text,
     });
-    // A change is possible only where the text at the place is what it replaces.
-    let patch = patch.filter(|_| issue.at != At::Key || object.source.tree().is_some_and(|tree| tree.find(&issue.path).complete));
+    // A change is possible only where the place is written down.
+    let patch = patch.filter(|_| object.source.tree().is_some_and(|tree| tree.find(&issue.path).complete));
     let help = issue.help.map(|text| Help { text, patch });
     Diagnostic {
         code: issue.code,

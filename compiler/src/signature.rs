@@ -26,6 +26,8 @@ pub(crate) struct Signatures {
     pub(crate) topics: BTreeMap<(TenantName, String), Topic>,
     /// In the order of their objects.
     pub(crate) grants: Vec<Grant>,
+    /// Places in `grants` by owner and topic.
+    pub(crate) grants_of: BTreeMap<(TenantName, String), Vec<usize>>,
     /// By namespace and name.
     pub(crate) connectors: BTreeMap<(String, String), usize>,
     /// Flows that can be named, incumbents first.

@@ -23,12 +23,12 @@ pub(crate) fn issue(path: &Path, text: &str, mistake: Mistake, contract: Option<
     let code = code(mistake.kind, foreign);
     let mut issue = Issue::new(code, path, first_line(&mistake.message), "").at(At::Inside(mistake.span));
     issue.help = mistake.help;
-    // Only the simplest fix is offered as a change: one that replaces what is underlined.
+    // A change with quotes in it could end the YAML scalar around the expression.
     if let Some((range, replacement)) = mistake.fix
-        && issue.at == At::Inside(range.clone())
-        && text.get(range).is_some()
+        && text.get(range.clone()).is_some()
+        && !replacement.contains(['"', '\'', '\\', '\n'])
     {
-        issue.replacement = Some(replacement);
+        issue.replacement = Some((Some(At::Inside(range)), replacement));
     }
     let typed = matches!(mistake.kind, MistakeKind::UnknownField | MistakeKind::TypeMismatch | MistakeKind::Fallible);
     if let Some((object, path, _)) = contract.filter(|_| typed) {

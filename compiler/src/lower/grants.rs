@@ -1,12 +1,13 @@
 //! What a tenant's flows read of other tenants.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 use vrsky_crds::grant::Revocation;
 use vrsky_plan::grant::{Import, Revocation as Fate};
 use vrsky_plan::program::Source;
-use vrsky_plan::{ConsumerName, EdgeName, FlowId, TenantName};
+use vrsky_plan::{ConsumerName, EdgeName, FlowId, Program, TenantName};
 
-use super::Programs;
 use super::publish::shared_subject;
 use crate::object::Object;
 use crate::signature::{Grant, Signatures, State};
@@ -16,12 +17,11 @@ pub(super) fn imports(
     objects: &[Object],
     signatures: &Signatures,
     reader: &TenantName,
-    programs: &Programs,
+    programs: &BTreeMap<FlowId, Program>,
 ) -> Vec<Import> {
     let mut imports: Vec<Import> = programs
         .iter()
-        .filter(|((tenant, _), _)| tenant == reader)
-        .filter_map(|((_, flow), program)| {
+        .filter_map(|(flow, program)| {
             let Source::Topic { topic } = &program.source else {
                 return None;
             };

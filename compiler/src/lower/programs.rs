@@ -1,6 +1,6 @@
 //! Which program each flow runs: the new one, or the one that runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use vrsky_plan::program::{Program, Source};
 use vrsky_plan::{FlowId, TenantName};
@@ -23,19 +23,17 @@ pub(crate) fn choose(
     mut drafts: BTreeMap<usize, Program>,
     reports: &mut Reports,
 ) -> Programs {
+    drafts.retain(|object, _| !reports.is_withheld(*object));
+    let mut held: BTreeMap<usize, Program> = BTreeMap::new();
     loop {
-        let mut programs = Programs::new();
-        for flow in &signatures.flows {
-            let key = (flow.tenant.clone(), flow.id.clone());
-            let draft = drafts.get(&flow.object).filter(|_| !reports.is_withheld(flow.object));
-            let program = draft.cloned().or_else(|| held(world, objects, signatures, flow));
-            if let Some(program) = program {
-                programs.insert(key, program);
+        for flow in signatures.flows.iter().filter(|flow| !drafts.contains_key(&flow.object)) {
+            if let Some(program) = incumbent(world, objects, signatures, flow) {
+                held.insert(flow.object, program);
             }
         }
-        let collisions = collisions(signatures, &programs, &drafts);
+        let collisions = collisions(signatures, &drafts, &held);
         if collisions.is_empty() {
-            return programs;
+            break;
         }
         for (flow, other, path) in collisions {
             let issue = webhook_collision::issue(&path, &objects[other].full_name(), other);
@@ -43,10 +41,15 @@ pub(crate) fn choose(
             drafts.remove(&flow);
         }
     }
+    drafts
+        .into_values()
+        .chain(held.into_values())
+        .map(|program| ((program.tenant.clone(), program.flow.clone()), program))
+        .collect()
 }
 
 /// What runs, for a flow whose change is withheld.
-fn held(world: &World, objects: &[Object], signatures: &Signatures, flow: &Flow) -> Option<Program> {
+fn incumbent(world: &World, objects: &[Object], signatures: &Signatures, flow: &Flow) -> Option<Program> {
     let program = world.incumbents.get(&(flow.tenant.clone(), flow.id.clone()))?;
     // A tenant that was deleted and made again shares nothing with its predecessor.
     let tenant = signatures.tenants.get(&flow.tenant)?;
@@ -64,26 +67,19 @@ fn held(world: &World, objects: &[Object], signatures: &Signatures, flow: &Flow)
 /// path. What runs with a path keeps it, then the first by origin.
 fn collisions(
     signatures: &Signatures,
-    programs: &Programs,
     drafts: &BTreeMap<usize, Program>,
+    held: &BTreeMap<usize, Program>,
 ) -> Vec<(usize, usize, String)> {
     let mut taken: BTreeMap<(&TenantName, &str), usize> = BTreeMap::new();
     let mut found = Vec::new();
-    let mut lost: BTreeSet<usize> = BTreeSet::new();
     // What is held cannot give way, so it comes first.
-    for held in [true, false] {
+    for (programs, gives_way) in [(held, false), (drafts, true)] {
         for flow in &signatures.flows {
-            let Some(program) = programs.get(&(flow.tenant.clone(), flow.id.clone())) else {
-                continue;
-            };
-            let new = drafts.get(&flow.object).is_some_and(|draft| draft == program);
-            let Some(path) = webhook(program).filter(|_| new != held) else {
+            let Some(path) = programs.get(&flow.object).and_then(webhook) else {
                 continue;
             };
             match taken.get(&(&flow.tenant, path)) {
-                Some(other) if new && lost.insert(flow.object) => {
-                    found.push((flow.object, *other, path.to_owned()));
-                }
+                Some(other) if gives_way => found.push((flow.object, *other, path.to_owned())),
                 Some(_) => {}
                 None => {
                     taken.insert((&flow.tenant, path), flow.object);

@@ -47,10 +47,8 @@ pub(crate) enum State {
 impl Signatures {
     /// The grant by which `reader` may read a topic; of several the one that stands, and lasts.
     pub(crate) fn grant(&self, owner: &TenantName, topic: &str, reader: &TenantName) -> Option<&Grant> {
-        self.grants
-            .iter()
-            .filter(|grant| grant.owner == *owner && grant.topic == topic && grant.to == *reader)
-            .filter(|grant| grant.state != State::Broken)
+        self.grants_of(owner, topic)
+            .filter(|grant| grant.to == *reader && grant.state != State::Broken)
             .min_by_key(|grant| {
                 let lasts = grant.expires.map_or(i64::MIN, |expires| -expires.as_second());
                 (grant.state, lasts, grant.object)
@@ -58,10 +56,14 @@ impl Signatures {
     }
 
     /// The grants that stand, of one topic.
-    pub(crate) fn readers<'a>(&'a self, owner: &'a TenantName, topic: &'a str) -> impl Iterator<Item = &'a Grant> {
-        self.grants
-            .iter()
-            .filter(move |grant| grant.state == State::Valid && grant.owner == *owner && grant.topic == topic)
+    pub(crate) fn readers(&self, owner: &TenantName, topic: &str) -> impl Iterator<Item = &Grant> {
+        self.grants_of(owner, topic).filter(|grant| grant.state == State::Valid)
+    }
+
+    /// All grants of one topic.
+    fn grants_of(&self, owner: &TenantName, topic: &str) -> impl Iterator<Item = &Grant> {
+        let places = self.grants_of.get(&(owner.clone(), topic.to_owned()));
+        places.into_iter().flatten().filter_map(|place| self.grants.get(*place))
     }
 
     /// The grants that stand, given to one tenant.
@@ -95,6 +97,10 @@ pub(super) fn collect(world: &World, objects: &[Object], signatures: &mut Signat
     let known = shared(&found);
     for grant in &mut found {
         verify(world, objects, signatures, &known, grant, reports);
+    }
+    for (place, grant) in found.iter().enumerate() {
+        let key = (grant.owner.clone(), grant.topic.clone());
+        signatures.grants_of.entry(key).or_default().push(place);
     }
     signatures.grants = found;
 }

@@ -41,6 +41,7 @@ pub(super) fn bind(
 ) {
     let mut claims: Vec<(bool, usize, TenantName)> = Vec::new();
     let mut named: BTreeMap<TenantName, usize> = BTreeMap::new();
+    let running: BTreeSet<&TenantName> = world.incumbents.keys().map(|(tenant, _)| tenant).collect();
     for (index, object) in objects.iter_mut().enumerate() {
         let (Kind::Tenant, Some(Spec::Tenant(spec))) = (object.kind, &object.spec) else {
             continue;
@@ -59,8 +60,7 @@ pub(super) fn bind(
         }
         named.insert(name.clone(), index);
         signatures.tenants.insert(name.clone(), tenant);
-        let runs = world.incumbents.keys().any(|(tenant, _)| *tenant == name);
-        claims.push((!runs, index, name));
+        claims.push((!running.contains(&name), index, name));
     }
     claims.sort();
     let owners = owners(world, objects, &claims, issues);

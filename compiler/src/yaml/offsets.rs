@@ -46,7 +46,7 @@ pub(crate) fn locate(text: &str, span: &Range<usize>, scalar: &Scalar, inside: &
 fn start(body: &str, style: ScalarStyle) -> usize {
     match style {
         ScalarStyle::Plain => 0,
-        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => 1.min(body.len()),
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => usize::from(body.starts_with(['\'', '"'])),
         ScalarStyle::Literal | ScalarStyle::Folded => {
             if body.starts_with(['|', '>']) {
                 body.find('\n').map_or(body.len(), |end| end + 1)
@@ -125,8 +125,8 @@ impl Source<'_> {
                 }
                 continue;
             }
-            if self.style == ScalarStyle::SingleQuoted && character == '\'' {
-                self.at = (self.at + 1).min(self.body.len());
+            if self.style == ScalarStyle::SingleQuoted && character == '\'' && self.peek() == Some('\'') {
+                self.at += 1;
             }
             if character == wanted {
                 return Some(start..self.at);
