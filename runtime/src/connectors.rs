@@ -8,6 +8,8 @@ mod duration;
 mod failure;
 mod file_sink;
 mod file_source;
+#[cfg(test)]
+mod fixture;
 mod generate;
 mod http;
 mod inlet;
@@ -173,7 +175,7 @@ impl Sink {
         match &self.0 {
             AnySink::Http(sink) => sink.deliver(message, id).await,
             AnySink::File(sink) => sink.deliver(message).await,
-            AnySink::Log(sink) => sink.deliver(message, id),
+            AnySink::Log(sink) => sink.deliver(message, id).await,
         }
     }
 }

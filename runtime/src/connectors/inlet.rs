@@ -72,6 +72,7 @@ pub(super) mod tests {
     pub(in crate::connectors) struct Memory {
         stored: Mutex<Vec<Stored>>,
         refusals: Mutex<VecDeque<Refused>>,
+        room: Mutex<Option<usize>>,
         notes: Mutex<Vec<String>>,
     }
 
@@ -91,6 +92,11 @@ pub(super) mod tests {
         /// The next stores are refused so.
         pub(in crate::connectors) fn refuse(&self, refusals: impl IntoIterator<Item = Refused>) {
             self.refusals.lock().unwrap().extend(refusals);
+        }
+
+        /// It is full with so many messages.
+        pub(in crate::connectors) fn fill_after(&self, count: usize) {
+            *self.room.lock().unwrap() = Some(count);
         }
 
         pub(in crate::connectors) fn stored(&self) -> Vec<Stored> {
@@ -121,7 +127,11 @@ pub(super) mod tests {
             if let Some(refused) = self.refusals.lock().unwrap().pop_front() {
                 return Err(refused);
             }
+            let room = *self.room.lock().unwrap();
             let mut stored = self.stored.lock().unwrap();
+            if room.is_some_and(|room| stored.len() >= room) {
+                return Err(Refused::Full);
+            }
             if !stored.iter().any(|message| message.id == id) {
                 stored.push(Stored { id: id.to_owned(), metadata: metadata.clone(), payload });
             }

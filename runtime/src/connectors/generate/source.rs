@@ -1,15 +1,17 @@
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::config::Config;
 use crate::connectors::inlet::Inlet;
 use crate::connectors::{Blocked, parameters};
+use crate::intake::Refused;
 
 /// How many messages wait for their acknowledgement at a time.
 const IN_FLIGHT: usize = 256;
@@ -38,25 +40,20 @@ impl Source {
         let run = Uuid::now_v7();
         let mut pace = interval(self.config.every);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let permits = std::sync::Arc::new(tokio::sync::Semaphore::new(IN_FLIGHT));
-        let tasks = TaskTracker::new();
-        let mut sequence = 0_u64;
-        while self.config.count.is_none_or(|count| sequence < count) {
-            let permit = tokio::select! {
-                () = stop.cancelled() => break,
-                permit = async { pace.tick().await; permits.clone().acquire_owned().await } => permit,
-            };
-            sequence += 1;
-            let message = self.message(&run, sequence);
-            let (inlet, stop) = (inlet.clone(), stop.clone());
-            tasks.spawn(async move {
-                store(&inlet, message, &stop).await;
-                drop(permit);
-            });
-        }
+        let last = self.config.count.unwrap_or(u64::MAX);
+        stream::unfold((pace, 1), move |(mut pace, sequence)| async move {
+            if sequence > last {
+                return None;
+            }
+            pace.tick().await;
+            Some((sequence, (pace, sequence + 1)))
+        })
+        .take_until(stop.cancelled())
+        .map(|sequence| store(&inlet, self.message(&run, sequence), &stop))
+        .buffered(IN_FLIGHT)
+        .for_each(|()| std::future::ready(()))
+        .await;
         stop.cancelled().await;
-        tasks.close();
-        tasks.wait().await;
         Ok(())
     }
 
@@ -78,16 +75,15 @@ struct Generated {
     payload: String,
 }
 
-/// Offers the message until it is taken; after `stop`, once more at most.
+/// Offers the message until it is taken; after `stop`, not again.
 async fn store(inlet: &Inlet, message: Generated, stop: &CancellationToken) {
     let started = Instant::now();
-    let payload = bytes::Bytes::from(message.payload);
+    let payload = Bytes::from(message.payload);
     loop {
         let Err(refused) = inlet.store(&message.id, &message.metadata, payload.clone()).await else {
             return;
         };
-        let hopeless = matches!(refused, crate::intake::Refused::TooLarge { .. });
-        if hopeless {
+        if matches!(refused, Refused::TooLarge { .. }) {
             inlet.refused(&refused.to_string());
             return;
         }
@@ -107,7 +103,6 @@ mod tests {
 
     use super::*;
     use crate::connectors::inlet::tests::Memory;
-    use crate::intake::Refused;
 
     #[tokio::test]
     async fn the_sequence_has_no_gap_even_if_the_flow_is_full_for_a_while() {

@@ -1,13 +1,19 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use vrsky_expression::Message;
 
 use super::config::{Config, Level};
 use crate::connectors::{Blocked, Context, Outcome, parameters};
+
+/// How long one line may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Prints one line a message.
 #[derive(Debug)]
@@ -45,13 +51,20 @@ impl Sink {
         })
     }
 
-    pub(in crate::connectors) fn deliver(&self, message: &Message, id: &str) -> Outcome {
+    pub(in crate::connectors) async fn deliver(&self, message: &Message, id: &str) -> Outcome {
         let mut line = self.line(message, id);
         line.push('\n');
-        let mut output = io::stdout().lock();
-        match output.write_all(line.as_bytes()).and_then(|()| output.flush()) {
-            Ok(()) => Outcome::Delivered,
-            Err(error) => Outcome::retry(format!("standard output: {error}")),
+        // Whoever reads the output may be slow: that must hold up no other flow.
+        let writing = spawn_blocking(move || {
+            let mut output = io::stdout().lock();
+            output.write_all(line.as_bytes())?;
+            output.flush()
+        });
+        match timeout(PATIENCE, writing).await {
+            Ok(Ok(Ok(()))) => Outcome::Delivered,
+            Ok(Ok(Err(error))) => Outcome::retry(format!("standard output: {error}")),
+            Ok(Err(_)) => Outcome::retry("the process is ending"),
+            Err(_) => Outcome::retry("nobody reads standard output"),
         }
     }
 

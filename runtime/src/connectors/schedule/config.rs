@@ -1,5 +1,5 @@
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// The parameters of `schedule`.
 #[derive(Debug, Deserialize)]
@@ -10,9 +10,13 @@ pub(super) struct Config {
     /// An IANA time zone.
     #[serde(default = "utc")]
     pub timezone: String,
-    /// What every message contains besides `time`.
-    #[serde(default)]
-    pub payload: Map<String, Value>,
+    /// The message; an object gets the field `time`.
+    #[serde(default = "empty")]
+    pub payload: Value,
+}
+
+fn empty() -> Value {
+    serde_json::json!({})
 }
 
 fn utc() -> String {

@@ -5,7 +5,7 @@ use croner::Cron;
 use croner::parser::{CronParser, Year};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +26,7 @@ const NAP: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(in crate::connectors) struct Source {
     schedule: Schedule,
-    payload: Map<String, Value>,
+    payload: Value,
 }
 
 /// The instants.
@@ -72,8 +72,10 @@ impl Source {
         let time = instant.to_string();
         let metadata = json!({"id": id, "time": time});
         let mut payload = self.payload.clone();
-        payload.insert("time".to_owned(), time.into());
-        let payload = Bytes::from(Value::Object(payload).to_string());
+        if let Value::Object(fields) = &mut payload {
+            fields.insert("time".to_owned(), time.into());
+        }
+        let payload = Bytes::from(payload.to_string());
         let started = Instant::now();
         while let Some(left) = OFFER.checked_sub(started.elapsed()) {
             let offer = timeout(left, inlet.store(&id, &metadata, payload.clone()));

@@ -21,7 +21,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 pub(in crate::connectors) struct Source {
     listener: Listener,
     path: String,
-    route: Arc<Route>,
+    pub(super) route: Arc<Route>,
 }
 
 impl Source {
