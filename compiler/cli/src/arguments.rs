@@ -147,8 +147,6 @@ pub(crate) struct Input {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Deny {
-    /// Edges that are checked per message only.
-    Unproven,
     /// References to tenants that this repository does not hold.
     Unverifiable,
     /// All warnings.
@@ -160,7 +158,7 @@ pub(crate) enum Deny {
 Examples:
   vrsky check                              all *.yaml and *.yml under this folder
   kustomize build overlays/prod | vrsky check -
-  vrsky check --deny unproven --output json
+  vrsky check --deny unverifiable --output json
 
 Hidden folders, target and node_modules are not read.")]
 pub(crate) struct Check {

@@ -13,15 +13,15 @@ use crate::arguments::Command;
 use crate::output::{Exit, Screen};
 
 /// Runs a command. `Err` is wrong usage or environment.
-pub(crate) fn run(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
+pub(crate) fn run(command: Command, screen: Screen) -> anyhow::Result<Exit> {
     match command {
-        Command::Init(arguments) => init::run(&arguments, *screen),
-        Command::New(arguments) => new::run(&arguments, *screen),
-        Command::Check(arguments) => check::run(&arguments, *screen),
-        Command::Plan(arguments) => plan::run(&arguments, *screen),
-        Command::Explain(arguments) => explain::run(&arguments, *screen),
-        Command::Dev(arguments) => dev::run(&arguments, *screen),
-        Command::Dlq(arguments) => dlq::run(&arguments, *screen),
+        Command::Init(arguments) => init::run(&arguments, screen),
+        Command::New(arguments) => new::run(&arguments, screen),
+        Command::Check(arguments) => check::run(&arguments, screen),
+        Command::Plan(arguments) => plan::run(&arguments, screen),
+        Command::Explain(arguments) => explain::run(&arguments, screen),
+        Command::Dev(arguments) => dev::run(&arguments, screen),
+        Command::Dlq(arguments) => dlq::run(&arguments, screen),
         Command::Completions(arguments) => completions::run(&arguments),
     }
 }

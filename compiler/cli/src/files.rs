@@ -75,9 +75,9 @@ pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<(Vec<File>, Vec<Unreadab
             continue;
         }
         let mut bytes = Vec::new();
-        let read = std::fs::File::open(&path)
+        let taken = std::fs::File::open(&path)
             .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
-        match read {
+        match taken {
             Ok(_) => take(name(&path), bytes, LARGEST, &mut files, &mut unreadable),
             Err(error) => unreadable.push(Unreadable {
                 name: name(&path),
@@ -165,10 +165,10 @@ fn take(
         Ok(text) => files.push(File { name, text }),
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
-            let line = 1 + error.as_bytes()[..valid]
-                .iter()
-                .filter(|byte| **byte == b'\n')
-                .count();
+            let line = String::from_utf8_lossy(&error.as_bytes()[..valid])
+                .matches('\n')
+                .count()
+                + 1;
             let reason = format!("is not UTF-8: line {line}, byte {valid} of the file");
             unreadable.push(Unreadable { name, reason });
         }

@@ -18,7 +18,7 @@ use clap::Parser as _;
 fn main() -> ExitCode {
     let arguments = arguments::Arguments::parse();
     let screen = output::Screen::new(arguments.global.output, arguments.global.color);
-    match command::run(arguments.command, &screen) {
+    match command::run(arguments.command, screen) {
         Ok(exit) => exit.into(),
         Err(error) => screen.fail(&error),
     }

@@ -2,6 +2,10 @@
 //!
 //! Whatever passes here in human form cannot begin a line with a workflow command; colours are
 //! removed where nobody looks. Text from manifests must have been through [`crate::safe`] before.
+#![expect(
+    clippy::unused_self,
+    reason = "who holds a Screen may print; nobody else does"
+)]
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;

@@ -6,15 +6,12 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use vrsky_compiler::{Code, Compiled, Diagnostic, Document, Severity, World, compile};
+use vrsky_compiler::{Compiled, Diagnostic, Document, Severity, World, compile};
 use vrsky_plan::TenantName;
 
 use crate::arguments::{Deny, Input};
 use crate::config::{self, Repository};
 use crate::files::{self, Unreadable};
-
-/// "The compiler could not prove this edge; each message is checked": the subject of `--deny unproven`.
-const UNPROVEN: Code = Code(305);
 
 /// What was read, and what the compiler made of it.
 #[derive(Debug)]
@@ -96,10 +93,7 @@ fn deny(diagnostics: &mut [Diagnostic], denied: &[Deny]) {
         let is_denied = match diagnostic.severity {
             Severity::Error => false,
             Severity::Unverifiable => denied.contains(&Deny::Unverifiable),
-            Severity::Warning => {
-                denied.contains(&Deny::Warnings)
-                    || (diagnostic.code == UNPROVEN && denied.contains(&Deny::Unproven))
-            }
+            Severity::Warning => denied.contains(&Deny::Warnings),
         };
         if is_denied {
             diagnostic.severity = Severity::Error;

@@ -50,8 +50,7 @@ impl Source {
     pub(crate) fn new(text: &str) -> Self {
         let mut safe = String::with_capacity(text.len());
         let mut shifts = Vec::new();
-        let mut characters = text.char_indices().peekable();
-        while let Some((at, character)) = characters.next() {
+        for (at, character) in text.char_indices() {
             let keep = matches!(character, '\n' | '\t');
             let before = safe.len();
             push(&mut safe, character, keep);

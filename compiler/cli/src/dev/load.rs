@@ -53,7 +53,7 @@ impl Loader {
 
     /// Reads all manifests and `vrsky.toml`.
     pub(crate) fn read(&self) -> anyhow::Result<Read> {
-        let (files, unreadable) = files::read(&[self.root.clone()])?;
+        let (files, unreadable) = files::read(std::slice::from_ref(&self.root))?;
         let mut documents: Vec<Document> = files
             .into_iter()
             .map(|file| Document {

@@ -295,7 +295,7 @@ impl Session {
         self.wake = at.map(|at| {
             let left = at.duration_since(Timestamp::now());
             let left = Duration::try_from(left).unwrap_or_default();
-            tokio::time::Instant::now() + left.min(Duration::from_secs(86_400)) + AFTER
+            tokio::time::Instant::now() + left.min(Duration::from_hours(24)) + AFTER
         });
     }
 
