@@ -10,7 +10,7 @@ pub(crate) fn issue(what: &str, most: u32) -> Issue {
     Issue::new(
         CODE,
         &Path::of("metadata.name"),
-        format!("the tenant may have {most} {what} at the most"),
+        format!("the tenant's quota of {what} is {most}"),
         "one too many",
     )
     .help("remove another one, or ask for a larger quota")

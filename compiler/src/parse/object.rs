@@ -183,6 +183,11 @@ fn refine(tree: &Node, issues: Vec<Issue>, tagged: &[Path]) -> Vec<Issue> {
         if issue.code != check::eaten_expression::CODE && issue.code != check::syntax::CODE && tagged.contains(&issue.path) {
             continue;
         }
+        // So it does a field that seems to be missing because of it.
+        let above = |path: &Path| path.segments().starts_with(issue.path.segments());
+        if issue.code == check::exactly_one::CODE && tagged.iter().any(above) {
+            continue;
+        }
         let better = if wrong_type { explain(tree, &issue) } else { None };
         refined.push(better.unwrap_or(issue));
     }
