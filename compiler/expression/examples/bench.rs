@@ -1,5 +1,5 @@
 //! What compiling, running and checking cost: `cargo run --release -p vrsky-expression --example bench`.
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)]
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -39,17 +39,37 @@ fn main() {
     let compiled_map = Map::compile(map, input).unwrap().0;
     let payload = Value::from(order);
     let metadata = Value::from(json!({"id": "1", "time": "2026-01-01T00:00:00Z"}));
-    let mut message = Message { payload: payload.clone(), metadata: metadata.clone() };
+    let mut message = Message {
+        payload: payload.clone(),
+        metadata: metadata.clone(),
+    };
 
-    time("compile a contract", 2_000, || drop(black_box(Contract::new(schema.clone()))));
-    time("compile a filter", 5_000, || drop(black_box(Filter::compile(filter, input))));
-    time("compile a map", 5_000, || drop(black_box(Map::compile(map, input))));
-    time("check an order", 200_000, || drop(black_box(contract.check(&payload))));
-    time("check an order by jsonschema", 100_000, || drop(black_box(general.check(&payload))));
-    time("run a filter", 200_000, || drop(black_box(compiled_filter.run(&mut message))));
-    time("copy an order", 200_000, || drop(black_box(payload.clone())));
+    time("compile a contract", 2_000, || {
+        drop(black_box(Contract::new(schema.clone())))
+    });
+    time("compile a filter", 5_000, || {
+        drop(black_box(Filter::compile(filter, input)))
+    });
+    time("compile a map", 5_000, || {
+        drop(black_box(Map::compile(map, input)))
+    });
+    time("check an order", 200_000, || {
+        drop(black_box(contract.check(&payload)))
+    });
+    time("check an order by jsonschema", 100_000, || {
+        drop(black_box(general.check(&payload)))
+    });
+    time("run a filter", 200_000, || {
+        drop(black_box(compiled_filter.run(&mut message)))
+    });
+    time("copy an order", 200_000, || {
+        drop(black_box(payload.clone()))
+    });
     time("copy an order and run a map", 100_000, || {
-        let mut message = Message { payload: payload.clone(), metadata: metadata.clone() };
+        let mut message = Message {
+            payload: payload.clone(),
+            metadata: metadata.clone(),
+        };
         drop(black_box(compiled_map.run(&mut message)));
     });
 }
@@ -62,5 +82,8 @@ fn time(what: &str, times: u32, mut run: impl FnMut()) {
     for _ in 0..times {
         run();
     }
-    println!("{what:<32} {:>9.3} µs", start.elapsed().as_secs_f64() * 1e6 / f64::from(times));
+    println!(
+        "{what:<32} {:>9.3} µs",
+        start.elapsed().as_secs_f64() * 1e6 / f64::from(times)
+    );
 }

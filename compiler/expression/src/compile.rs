@@ -6,8 +6,9 @@ use vrl::parser::ast::{self, Container, Expr, Node, Op, Opcode, RootExpr};
 use vrl::value::Kind;
 use vrsky_types::Type;
 
-use crate::walk::{Precautions, Purpose, walk};
+use crate::fields::Weak;
 use crate::functions::Assumption;
+use crate::walk::{Precautions, Purpose, walk};
 use crate::{Mistake, MistakeKind, diagnose, functions, guard, message, narrow};
 
 type Compiled<T> = Result<T, Vec<Mistake>>;
@@ -15,7 +16,7 @@ type Compiled<T> = Result<T, Vec<Mistake>>;
 /// Programs that must all be true, and the type of what passes. Each conjunct is typed with what the
 /// ones before it have established.
 pub(crate) fn filter(source: &str, input: &Type) -> Compiled<(Vec<Program>, Type)> {
-    let mut program = read(source, Purpose::Filter, input.kind())?;
+    let (mut program, _) = read(source, Purpose::Filter, input.kind())?;
     let single = match program.0.len() {
         1 => program.0.pop(),
         _ => None,
@@ -49,61 +50,95 @@ pub(crate) fn filter(source: &str, input: &Type) -> Compiled<(Vec<Program>, Type
     if let Some(whole) = waiting {
         programs.push(conjunction(whole, source, &kind)?);
     }
-    let output = if learnt { Type::from_kind(kind) } else { input.clone() };
+    let output = if learnt {
+        Type::from_kind(kind)
+    } else {
+        input.clone()
+    };
     Ok((programs, output))
 }
 
 /// A program, and the kind of `.` after it.
 pub(crate) fn map(source: &str, input: &Type) -> Compiled<(Program, Kind)> {
-    let program = read(source, Purpose::Map, input.kind())?;
+    let (program, weak) = read(source, Purpose::Map, input.kind())?;
     unused(&program, source)?;
-    let program = compile(program, source, input.kind())?;
-    let kind = program.final_type_info().state.external.target_kind().clone();
-    Ok((program, kind))
+    let program = compile(program, source, &weak.input(input.kind()))?;
+    let kind = program
+        .final_type_info()
+        .state
+        .external
+        .target_kind()
+        .clone();
+    Ok((program, weak.output(kind)))
 }
 
 /// A program, and the kind of its value.
 pub(crate) fn computed(source: &str, input: &Type) -> Compiled<(Program, Kind)> {
-    let program = read(source, Purpose::Computed, input.kind())?;
+    let (program, _) = read(source, Purpose::Computed, input.kind())?;
     let program = compile(program, source, input.kind())?;
     let kind = program.final_type_info().result.kind().clone();
     Ok((program, kind))
 }
 
-fn read(source: &str, purpose: Purpose, input: &Kind) -> Compiled<ast::Program> {
+fn read(source: &str, purpose: Purpose, input: &Kind) -> Compiled<(ast::Program, Weak)> {
     guard::measure(source).map_err(|mistake| vec![mistake])?;
-    let program = vrl::parser::parse(source).map_err(|error| vec![diagnose::parser(&error, source)])?;
+    let program =
+        vrl::parser::parse(source).map_err(|error| vec![diagnose::parser(&error, source)])?;
     if program.0.is_empty() {
         return Err(vec![empty(source)]);
     }
     let (program, found) = walk(program, source, purpose, input, Precautions::default())?;
+    let weak = found.weak.clone();
     if found.is_empty() {
-        return Ok(program);
+        return Ok((program, weak));
     }
     // What the variables start with is tried first; if that does not hold, nothing is known of them.
     let (guessed, _) = walk(program.clone(), source, purpose, input, found.clone())?;
-    if found.assumptions.is_empty() || compile(guessed.clone(), source, input).is_ok() {
-        return Ok(guessed);
+    if found.assumptions.is_empty() || compile(guessed.clone(), source, &weak.input(input)).is_ok()
+    {
+        return Ok((guessed, weak));
     }
-    let unknown = found.assumptions.into_keys().map(|name| (name, Assumption::Any)).collect();
-    let found = Precautions { assumptions: unknown, ..found };
-    walk(program, source, purpose, input, found).map(|(program, _)| program)
+    let unknown = found
+        .assumptions
+        .into_keys()
+        .map(|name| (name, Assumption::Any))
+        .collect();
+    let found = Precautions {
+        assumptions: unknown,
+        ..found
+    };
+    walk(program, source, purpose, input, found).map(|(program, _)| (program, weak))
 }
 
 fn compile(program: ast::Program, source: &str, input: &Kind) -> Compiled<Program> {
-    Compiler::compile(&functions::FUNCTIONS, program, &message::state(input), CompileConfig::default())
-        .map(|result| result.program)
-        .map_err(|diagnostics| diagnose::compiler(&diagnostics, source))
+    Compiler::compile(
+        &functions::FUNCTIONS,
+        program,
+        &message::state(input),
+        CompileConfig::default(),
+    )
+    .map(|result| result.program)
+    .map_err(|diagnostics| diagnose::compiler(&diagnostics, source))
 }
 
 fn conjunction(node: Node<Expr>, source: &str, kind: &Kind) -> Compiled<Program> {
     let span = node.span();
     let root = Node::new(span, RootExpr::Expr(node));
-    condition(ast::Program(vec![root]), source, diagnose::within(source, &span.range()), kind)
+    condition(
+        ast::Program(vec![root]),
+        source,
+        diagnose::within(source, &span.range()),
+        kind,
+    )
 }
 
 /// A program whose value is boolean.
-fn condition(program: ast::Program, source: &str, span: std::ops::Range<usize>, input: &Kind) -> Compiled<Program> {
+fn condition(
+    program: ast::Program,
+    source: &str,
+    span: std::ops::Range<usize>,
+    input: &Kind,
+) -> Compiled<Program> {
     let program = compile(program, source, input)?;
     let result = program.final_type_info().result;
     let kind = result.kind();
@@ -113,15 +148,27 @@ fn condition(program: ast::Program, source: &str, span: std::ops::Range<usize>, 
     let optional = is_optional_boolean(kind);
     let text = source[span.clone()].trim();
     let (help, fix) = if optional {
-        (Some("compare it: an absent field is null, not false".to_owned()), Some((span.end..span.end, " == true".to_owned())))
+        (
+            Some("compare it: an absent field is null, not false".to_owned()),
+            Some((span.end..span.end, " == true".to_owned())),
+        )
     } else if text.starts_with('.') && !text.contains([' ', '\n']) {
-        (Some("compare it with something, or ask `exists(…)`".to_owned()), None)
+        (
+            Some("compare it with something, or ask `exists(…)`".to_owned()),
+            None,
+        )
     } else {
         (None, None)
     };
     let shown = Type::from_kind(kind.clone());
     let message = format!("a condition is true or false, this is {shown}");
-    Err(vec![Mistake { kind: MistakeKind::NotBoolean, span, message, help, fix }])
+    Err(vec![Mistake {
+        kind: MistakeKind::NotBoolean,
+        span,
+        message,
+        help,
+        fix,
+    }])
 }
 
 fn is_optional_boolean(kind: &Kind) -> bool {
@@ -157,7 +204,11 @@ fn unused(program: &ast::Program, source: &str) -> Compiled<()> {
     }
     let warnings = check_for_unused_results(program);
     mistakes.extend(diagnose::compiler(&warnings, source));
-    if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+    if mistakes.is_empty() {
+        Ok(())
+    } else {
+        Err(mistakes)
+    }
 }
 
 /// Whether an expression, as the last of a map, is a value and not an action.
@@ -166,7 +217,9 @@ fn is_value(expr: &Expr) -> bool {
         Expr::Literal(_) | Expr::Op(_) | Expr::Unary(_) | Expr::Variable(_) => true,
         // `.` at the end is how VRL programs are commonly written.
         Expr::Query(query) => !query.inner().path.inner().segments.is_empty(),
-        Expr::Container(container) => !matches!(container.inner(), Container::Block(_) | Container::Group(_)),
+        Expr::Container(container) => {
+            !matches!(container.inner(), Container::Block(_) | Container::Group(_))
+        }
         _ => false,
     }
 }
@@ -186,7 +239,10 @@ fn conjuncts(node: Node<Expr>) -> Vec<Node<Expr>> {
                 conjuncts(group.into_inner().into_inner())
             }
             (container_span, container) => {
-                vec![Node::new(span, Expr::Container(Node::new(container_span, container)))]
+                vec![Node::new(
+                    span,
+                    Expr::Container(Node::new(container_span, container)),
+                )]
             }
         },
         expr => vec![Node::new(span, expr)],
@@ -200,5 +256,8 @@ fn is_and(expr: &Expr) -> bool {
 fn and(left: Node<Expr>, right: Node<Expr>) -> Node<Expr> {
     let span = vrl::diagnostic::span(left.start(), right.end());
     let code = Node::new(span, Opcode::And);
-    Node::new(span, Expr::Op(Node::new(span, Op(Box::new(left), code, Box::new(right)))))
+    Node::new(
+        span,
+        Expr::Op(Node::new(span, Op(Box::new(left), code, Box::new(right)))),
+    )
 }

@@ -19,7 +19,11 @@ pub(crate) struct Cost {
 
 impl Cost {
     /// A node without children.
-    pub(crate) const LEAF: Self = Self { compile: 4, again: 2, size: 1 };
+    pub(crate) const LEAF: Self = Self {
+        compile: 4,
+        again: 2,
+        size: 1,
+    };
 
     /// Both, one after the other.
     pub(crate) fn and(self, other: Self) -> Self {
@@ -33,6 +37,10 @@ impl Cost {
     /// A node above these children: its own work, and theirs again `times` over.
     pub(crate) fn above(self, own: u64, times: u64) -> Self {
         let again = self.again.saturating_mul(times).saturating_add(own);
-        Self { compile: self.compile.saturating_add(again), again, size: self.size + 1 }
+        Self {
+            compile: self.compile.saturating_add(again),
+            again,
+            size: self.size + 1,
+        }
     }
 }

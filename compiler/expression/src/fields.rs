@@ -12,6 +12,18 @@ pub(crate) struct Fields {
     declared: Kind,
     /// Places that hold computed values: what is below them is the program's own affair.
     free: Vec<Vec<OwnedSegment>>,
+    written: Vec<Vec<OwnedSegment>>,
+    weak: Weak,
+}
+
+/// Where VRL is wrong about a write below something that may not be there: it keeps for certain all
+/// fields that the object has when it is there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Weak {
+    /// Places of the input whose fields must be taken for optional.
+    pub(crate) input: Vec<Vec<OwnedSegment>>,
+    /// The output's fields must be taken for optional: the place is the program's own work.
+    pub(crate) output: bool,
 }
 
 /// What an expression declares when it is assigned. `None` in its place means computed.
@@ -45,7 +57,10 @@ impl Declared {
     /// A constant.
     pub(crate) fn scalar() -> Self {
         let kind = Kind::bytes().or_integer().or_float().or_boolean().or_null();
-        Self { kind, free: Vec::new() }
+        Self {
+            kind,
+            free: Vec::new(),
+        }
     }
 
     /// An object literal.
@@ -54,7 +69,10 @@ impl Declared {
         let mut free = Vec::new();
         for (name, declared) in fields {
             let segment = OwnedSegment::Field(name.as_str().into());
-            let declared = declared.unwrap_or_else(|| Self { kind: Kind::json(), free: vec![Vec::new()] });
+            let declared = declared.unwrap_or_else(|| Self {
+                kind: Kind::json(),
+                free: vec![Vec::new()],
+            });
             free.extend(declared.free.into_iter().map(|path| {
                 let mut whole = vec![segment.clone()];
                 whole.extend(path);
@@ -62,44 +80,82 @@ impl Declared {
             }));
             collection.known_mut().insert(name.into(), declared.kind);
         }
-        Self { kind: Kind::object(collection), free }
+        Self {
+            kind: Kind::object(collection),
+            free,
+        }
     }
 }
 
 impl Fields {
     /// The fields of a type.
     pub(crate) fn new(declared: Kind) -> Self {
-        Self { declared, free: Vec::new() }
+        Self {
+            declared,
+            free: Vec::new(),
+            written: Vec::new(),
+            weak: Weak::default(),
+        }
+    }
+
+    /// Where writes have gone below what may not be there.
+    pub(crate) fn weak(self) -> Weak {
+        self.weak
     }
 
     /// Whether a path may be read.
     pub(crate) fn read(&self, path: &OwnedValuePath) -> Result<(), Undeclared> {
         let mut kind = std::borrow::Cow::Borrowed(&self.declared);
         for (at, segment) in path.segments.iter().enumerate() {
-            if self.free.iter().any(|free| free.len() <= at && path.segments.starts_with(free)) {
+            if self
+                .free
+                .iter()
+                .any(|free| free.len() <= at && path.segments.starts_with(free))
+            {
                 return Ok(());
             }
             kind = match segment {
                 OwnedSegment::Field(name) => {
-                    let undeclared = |parent, beside| Undeclared { segment: at, beside, parent };
+                    let undeclared = |parent, beside| Undeclared {
+                        segment: at,
+                        beside,
+                        parent,
+                    };
                     let Some(object) = kind.as_object() else {
                         return Err(undeclared(Parent::NoObject, Vec::new()));
                     };
                     if let Some(kind) = object.known().get(&name.clone().into()) {
                         std::borrow::Cow::Owned(kind.clone())
-                    } else if object.is_unknown_exact() && object.unknown_kind().contains_any_defined() {
+                    } else if object.is_unknown_exact()
+                        && object.unknown_kind().contains_any_defined()
+                    {
                         // `additionalProperties: {…}` declares every name.
                         std::borrow::Cow::Owned(object.unknown_kind())
                     } else {
-                        let beside = object.known().keys().map(|field| field.as_str().to_owned()).collect();
+                        let beside = object
+                            .known()
+                            .keys()
+                            .map(|field| field.as_str().to_owned())
+                            .collect();
                         let closed = !object.unknown_kind().contains_any_defined();
-                        return Err(undeclared(if closed { Parent::Closed } else { Parent::Open }, beside));
+                        return Err(undeclared(
+                            if closed { Parent::Closed } else { Parent::Open },
+                            beside,
+                        ));
                     }
                 }
                 OwnedSegment::Index(index) => {
-                    let undeclared = Undeclared { segment: at, beside: Vec::new(), parent: Parent::NoArray };
-                    let Some(array) = kind.as_array() else { return Err(undeclared) };
-                    let known = usize::try_from(*index).ok().and_then(|index| array.known().get(&index.into()));
+                    let undeclared = Undeclared {
+                        segment: at,
+                        beside: Vec::new(),
+                        parent: Parent::NoArray,
+                    };
+                    let Some(array) = kind.as_array() else {
+                        return Err(undeclared);
+                    };
+                    let known = usize::try_from(*index)
+                        .ok()
+                        .and_then(|index| array.known().get(&index.into()));
                     match known {
                         Some(kind) => std::borrow::Cow::Owned(kind.clone()),
                         None if *index < 0 || array.unknown_kind().contains_any_defined() => {
@@ -122,21 +178,32 @@ impl Fields {
                 if path.segments.starts_with(free) {
                     return Some(Vec::new());
                 }
-                free.strip_prefix(path.segments.as_slice()).map(<[OwnedSegment]>::to_vec)
+                free.strip_prefix(path.segments.as_slice())
+                    .map(<[OwnedSegment]>::to_vec)
             })
             .collect();
-        Declared { kind: self.declared.at_path(path).without_undefined(), free }
+        Declared {
+            kind: self.declared.at_path(path).without_undefined(),
+            free,
+        }
     }
 
     /// Whether what is at a path is certainly no text.
     pub(crate) fn is_no_text(&self, path: &OwnedValuePath) -> bool {
-        let free = self.free.iter().any(|free| path.segments.starts_with(free) || free.starts_with(&path.segments));
+        let free = self
+            .free
+            .iter()
+            .any(|free| path.segments.starts_with(free) || free.starts_with(&path.segments));
         !free && !self.declared.at_path(path).contains_bytes()
     }
 
     /// A path gets a value.
     pub(crate) fn write(&mut self, path: &OwnedValuePath, value: Option<Declared>) {
-        let value = value.unwrap_or_else(|| Declared { kind: Kind::json(), free: vec![Vec::new()] });
+        self.weaken(&path.segments);
+        let value = value.unwrap_or_else(|| Declared {
+            kind: Kind::json(),
+            free: vec![Vec::new()],
+        });
         if value.kind.contains_any_defined() {
             self.declared.set_at_path(path, value.kind);
         }
@@ -150,14 +217,22 @@ impl Fields {
 
     /// An object is merged into a path.
     pub(crate) fn merge(&mut self, path: &OwnedValuePath, value: Option<Declared>) {
+        self.weaken(&path.segments);
         let Some(value) = value else {
             self.free.push(path.segments.clone());
             return;
         };
-        for (field, kind) in value.kind.as_object().map(Collection::known).into_iter().flatten() {
+        for (field, kind) in value
+            .kind
+            .as_object()
+            .map(Collection::known)
+            .into_iter()
+            .flatten()
+        {
             let mut whole = path.clone();
             whole.push_field(field.as_str());
-            self.declared.set_at_path(&whole, kind.clone().upgrade_undefined());
+            self.declared
+                .set_at_path(&whole, kind.clone().upgrade_undefined());
         }
         self.free.extend(value.free.into_iter().map(|inner| {
             let mut whole = path.segments.clone();
@@ -166,9 +241,111 @@ impl Fields {
         }));
     }
 
+    /// Notes what VRL will be wrong about when it types a write to this path.
+    fn weaken(&mut self, path: &[OwnedSegment]) {
+        for (at, segment) in path.iter().enumerate() {
+            let parent = &path[..at];
+            // A write below the parent leaves it the object that it was; one at or above it does not.
+            let own = self
+                .written
+                .iter()
+                .any(|written| parent.starts_with(written));
+            let kind = self.declared.at_path(&OwnedValuePath {
+                segments: parent.to_vec(),
+            });
+            let certain = match segment {
+                OwnedSegment::Field(_) => kind.is_object(),
+                OwnedSegment::Index(_) => kind.is_array(),
+            };
+            let free = self.free.iter().any(|free| parent.starts_with(free));
+            if own && (free || !certain) {
+                self.weak.output = true;
+            } else if !certain {
+                self.weak.input.push(parent.to_vec());
+            }
+        }
+        self.written.push(path.to_vec());
+    }
+
     /// Either this or the other happened.
     pub(crate) fn or(&mut self, other: Self) {
         self.declared = self.declared.union(other.declared);
         self.free.extend(other.free);
+        self.written.extend(other.written);
+        self.weak.input.extend(other.weak.input);
+        self.weak.output |= other.weak.output;
+    }
+}
+
+impl Weak {
+    /// The input, as VRL must see it.
+    pub(crate) fn input(&self, kind: &Kind) -> Kind {
+        let mut kind = kind.clone();
+        for path in &self.input {
+            let path = OwnedValuePath {
+                segments: path.clone(),
+            };
+            let mut inner = kind.at_path(&path);
+            optional(&mut inner, false);
+            if path.segments.is_empty() {
+                kind = inner;
+            } else if kind.at_path(&path).contains_object() || kind.at_path(&path).contains_array()
+            {
+                replace(&mut kind, &path.segments, &inner);
+            }
+        }
+        kind
+    }
+
+    /// The output, as it is.
+    pub(crate) fn output(&self, mut kind: Kind) -> Kind {
+        if self.output {
+            optional(&mut kind, true);
+        }
+        kind
+    }
+}
+
+/// Makes the fields and positions of a kind optional, and those within them if asked.
+fn optional(kind: &mut Kind, deep: bool) {
+    for inner in kind
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|object| object.known_mut().values_mut())
+    {
+        if deep {
+            optional(inner, true);
+        }
+        inner.add_undefined();
+    }
+    for inner in kind
+        .as_array_mut()
+        .into_iter()
+        .flat_map(|array| array.known_mut().values_mut())
+    {
+        if deep {
+            optional(inner, true);
+        }
+        inner.add_undefined();
+    }
+}
+
+/// Replaces the kind at a path and leaves what is around it alone, as VRL's insertion does not.
+fn replace(kind: &mut Kind, path: &[OwnedSegment], with: &Kind) {
+    let Some((segment, rest)) = path.split_first() else {
+        *kind = with.clone();
+        return;
+    };
+    match segment {
+        OwnedSegment::Field(name) => {
+            let inner = kind
+                .as_object_mut()
+                .and_then(|object| object.known_mut().get_mut(&name.clone().into()));
+            if let Some(inner) = inner {
+                replace(inner, rest, with);
+            }
+        }
+        // Items share a kind, or have a position of their own; both stay what they are but optional.
+        OwnedSegment::Index(_) => optional(kind, true),
     }
 }

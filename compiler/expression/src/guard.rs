@@ -16,10 +16,16 @@ const MAX_DIGITS: usize = 40;
 /// Refuses text that is too large to be looked at.
 pub(crate) fn measure(source: &str) -> Result<(), Mistake> {
     if source.len() > MAX_BYTES {
-        let start = (0..=MAX_BYTES).rev().find(|at| source.is_char_boundary(*at)).unwrap_or(0);
+        let start = (0..=MAX_BYTES)
+            .rev()
+            .find(|at| source.is_char_boundary(*at))
+            .unwrap_or(0);
         return Err(too_large(
             start..source.len(),
-            format!("the expression has {} bytes, {MAX_BYTES} are allowed", source.len()),
+            format!(
+                "the expression has {} bytes, {MAX_BYTES} are allowed",
+                source.len()
+            ),
         ));
     }
     let bytes = source.as_bytes();
@@ -28,10 +34,15 @@ pub(crate) fn measure(source: &str) -> Result<(), Mistake> {
         let start = at;
         at = match byte {
             b'"' => after_quoted(bytes, at + 1, b'"'),
-            b'r' | b's' | b't' if bytes.get(at + 1) == Some(&b'\'') && !continues_word(bytes, at) => {
+            b'r' | b's' | b't'
+                if bytes.get(at + 1) == Some(&b'\'') && !continues_word(bytes, at) =>
+            {
                 after_quoted(bytes, at + 2, b'\'')
             }
-            b'#' => bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |length| at + length),
+            b'#' => bytes[at..]
+                .iter()
+                .position(|byte| *byte == b'\n')
+                .map_or(bytes.len(), |length| at + length),
             b'(' | b'[' | b'{' => {
                 depth += 1;
                 if depth > MAX_DEPTH {
@@ -53,12 +64,21 @@ pub(crate) fn measure(source: &str) -> Result<(), Mistake> {
             b'+' | b'*' | b'/' | b'-' | b'<' | b'>' | b'=' | b'|' | b'&' | b'?' => {
                 operators += 1;
                 // `==`, `&&`, `??` and the like are one operator; `!` is always one of its own.
-                at + bytes[at..].iter().take_while(|byte| b"+*/-<>=|&?".contains(byte)).count()
+                at + bytes[at..]
+                    .iter()
+                    .take_while(|byte| b"+*/-<>=|&?".contains(byte))
+                    .count()
             }
             b'0'..=b'9' if !continues_word(bytes, at) => {
-                let length = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit() || b"._".contains(byte)).count();
+                let length = bytes[at..]
+                    .iter()
+                    .take_while(|byte| byte.is_ascii_digit() || b"._".contains(byte))
+                    .count();
                 if length > MAX_DIGITS {
-                    return Err(too_large(start..start + length, format!("a number has more than {MAX_DIGITS} digits")));
+                    return Err(too_large(
+                        start..start + length,
+                        format!("a number has more than {MAX_DIGITS} digits"),
+                    ));
                 }
                 at + length
             }
@@ -73,7 +93,10 @@ pub(crate) fn measure(source: &str) -> Result<(), Mistake> {
 
 /// The mistake of too many operators.
 pub(crate) fn operators_exceeded(span: std::ops::Range<usize>) -> Mistake {
-    too_large(span, format!("the expression has more than {MAX_OPERATORS} operators"))
+    too_large(
+        span,
+        format!("the expression has more than {MAX_OPERATORS} operators"),
+    )
 }
 
 /// A mistake of size.
@@ -113,8 +136,14 @@ pub(crate) fn is_modest_pattern(pattern: &str) -> bool {
                 _ => return true,
             },
             b'{' => {
-                let length = bytes[at..].iter().position(|byte| *byte == b'}').unwrap_or(0);
-                let most = pattern[at..at + length].split(',').filter_map(|count| count.trim().parse::<u64>().ok()).max();
+                let length = bytes[at..]
+                    .iter()
+                    .position(|byte| *byte == b'}')
+                    .unwrap_or(0);
+                let most = pattern[at..at + length]
+                    .split(',')
+                    .filter_map(|count| count.trim().parse::<u64>().ok())
+                    .max();
                 at += length;
                 if let (Some(most), Some((_, last))) = (most, groups.last_mut()) {
                     *last = last.saturating_mul(most.max(1));
@@ -138,13 +167,17 @@ pub(crate) fn is_modest_pattern(pattern: &str) -> bool {
             *last = cost;
         }
     }
-    let total = groups.iter().fold(0u64, |total, (sum, last)| total.saturating_add(*sum).saturating_add(*last));
+    let total = groups.iter().fold(0u64, |total, (sum, last)| {
+        total.saturating_add(*sum).saturating_add(*last)
+    });
     total <= PATTERN
 }
 
 /// Whether the byte before continues a word, so that `r` in `for'` starts no literal.
 fn continues_word(bytes: &[u8], at: usize) -> bool {
-    at.checked_sub(1).is_some_and(|before| bytes[before].is_ascii_alphanumeric() || b"_@".contains(&bytes[before]))
+    at.checked_sub(1).is_some_and(|before| {
+        bytes[before].is_ascii_alphanumeric() || b"_@".contains(&bytes[before])
+    })
 }
 
 fn after_quoted(bytes: &[u8], mut at: usize, quote: u8) -> usize {

@@ -1,7 +1,9 @@
 //! What a message is known to be once a condition holds. Small and sound: conjunctions of tests of a
 //! field of the payload. VRL does none of this.
 
-use vrl::parser::ast::{Container, Expr, FunctionCall, Literal, Node, Op, Opcode, QueryTarget, Unary};
+use vrl::parser::ast::{
+    Container, Expr, FunctionCall, Literal, Node, Op, Opcode, QueryTarget, Unary,
+};
 use vrl::path::{OwnedSegment, OwnedValuePath, PathPrefix};
 use vrl::value::Kind;
 use vrl::value::kind::Collection;
@@ -25,7 +27,9 @@ pub(crate) fn narrowed(kind: &Kind, condition: &Expr) -> Option<Kind> {
 }
 
 fn grouped(expr: &Expr) -> Option<&Expr> {
-    let Expr::Container(container) = expr else { return None };
+    let Expr::Container(container) = expr else {
+        return None;
+    };
     match container.inner() {
         Container::Group(group) => Some(group.inner().0.inner()),
         _ => None,
@@ -69,7 +73,9 @@ fn equal_to(literal: &Literal) -> Option<Kind> {
 }
 
 fn by_call(kind: &Kind, call: &FunctionCall, holds: bool) -> Option<Kind> {
-    let [argument] = call.arguments.as_slice() else { return None };
+    let [argument] = call.arguments.as_slice() else {
+        return None;
+    };
     let path = path(argument.inner().expr.inner())?;
     let wanted = match (call.ident.inner().as_ref(), holds) {
         ("exists", true) => Kind::json(),
@@ -94,9 +100,15 @@ fn present() -> Kind {
 
 /// The path of a plain query of the payload.
 fn path(expr: &Expr) -> Option<&OwnedValuePath> {
-    let Expr::Query(query) = expr else { return None };
+    let Expr::Query(query) = expr else {
+        return None;
+    };
     let query = query.inner();
-    matches!(query.target.inner(), QueryTarget::External(PathPrefix::Event)).then(|| query.path.inner())
+    matches!(
+        query.target.inner(),
+        QueryTarget::External(PathPrefix::Event)
+    )
+    .then(|| query.path.inner())
 }
 
 fn literal(expr: &Node<Expr>) -> Option<&Literal> {
@@ -123,7 +135,8 @@ fn teaches(kind: &Kind, path: &[OwnedSegment], wanted: &Kind) -> bool {
             || kind.contains_array() && !wanted.contains_array();
     };
     match (segment, kind.as_object()) {
-        (OwnedSegment::Field(name), Some(object)) => match object.known().get(&name.clone().into()) {
+        (OwnedSegment::Field(name), Some(object)) => match object.known().get(&name.clone().into())
+        {
             Some(inner) => !kind.is_exact() || teaches(inner, rest, wanted),
             None => true,
         },
@@ -136,10 +149,19 @@ fn restricted(kind: &Kind, path: &[OwnedSegment], wanted: &Kind) -> Kind {
     let Some((segment, rest)) = path.split_first() else {
         return outermost(kind, wanted);
     };
-    let (OwnedSegment::Field(name), Some(object)) = (segment, kind.as_object()) else { return kind.clone() };
+    let (OwnedSegment::Field(name), Some(object)) = (segment, kind.as_object()) else {
+        return kind.clone();
+    };
     let mut object = object.clone();
-    let inner = object.known().get(&name.clone().into()).cloned().unwrap_or_else(|| object.unknown_kind());
-    object.known_mut().insert(name.clone().into(), restricted(&inner, rest, wanted).without_undefined());
+    let inner = object
+        .known()
+        .get(&name.clone().into())
+        .cloned()
+        .unwrap_or_else(|| object.unknown_kind());
+    object.known_mut().insert(
+        name.clone().into(),
+        restricted(&inner, rest, wanted).without_undefined(),
+    );
     Kind::object(object)
 }
 

@@ -25,7 +25,9 @@ pub(crate) struct Finish {
 impl Finish {
     /// For results of a kind.
     pub(crate) fn of(kind: &Kind) -> Self {
-        Self { encode: needs_encoding(kind, 0) }
+        Self {
+            encode: needs_encoding(kind, 0),
+        }
     }
 
     fn apply(self, value: &mut Value) -> Result<(), Failure> {
@@ -47,7 +49,11 @@ pub(crate) fn map(program: &Program, finish: Finish, message: &mut Message) -> R
     finish.apply(&mut message.payload)
 }
 
-pub(crate) fn computed(program: &Program, finish: Finish, message: &mut Message) -> Result<Value, Failure> {
+pub(crate) fn computed(
+    program: &Program,
+    finish: Finish,
+    message: &mut Message,
+) -> Result<Value, Failure> {
     let mut value = resolve(program, message)?;
     finish.apply(&mut value)?;
     Ok(value)
@@ -64,9 +70,15 @@ fn resolve(program: &Program, message: &mut Message) -> Result<Value, Failure> {
     let mut left = STEPS;
     let mut control = || {
         left = left.saturating_sub(1);
-        if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if left == 0 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     };
-    Runtime::default().resolve_with_control(&mut target, program, &ZONE, &mut control).map_err(|error| failure(&error))
+    Runtime::default()
+        .resolve_with_control(&mut target, program, &ZONE, &mut control)
+        .map_err(|error| failure(&error))
 }
 
 fn failure(error: &Terminate) -> Failure {
@@ -74,11 +86,17 @@ fn failure(error: &Terminate) -> Failure {
         Terminate::Interrupted => format!("the expression did not end within {STEPS} steps"),
         Terminate::Abort(error) | Terminate::Error(error) => error.to_string(),
     };
-    Failure { message: one_line(&message) }
+    Failure {
+        message: one_line(&message),
+    }
 }
 
 fn one_line(message: &str) -> String {
-    message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
+    message
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(300)
+        .collect()
 }
 
 /// Whether values of a kind may hold what JSON does not have: timestamps, regular expressions, and
@@ -90,12 +108,18 @@ fn needs_encoding(kind: &Kind, depth: usize) -> bool {
         || kind.contains_float()
         || kind.as_object().is_some_and(|object| {
             !object.is_unknown_exact()
-                || object.known().values().any(|kind| needs_encoding(kind, depth + 1))
+                || object
+                    .known()
+                    .values()
+                    .any(|kind| needs_encoding(kind, depth + 1))
                 || needs_encoding(&object.unknown_kind(), depth + 1)
         })
         || kind.as_array().is_some_and(|array| {
             !array.is_unknown_exact()
-                || array.known().values().any(|kind| needs_encoding(kind, depth + 1))
+                || array
+                    .known()
+                    .values()
+                    .any(|kind| needs_encoding(kind, depth + 1))
                 || needs_encoding(&array.unknown_kind(), depth + 1)
         })
 }
@@ -108,9 +132,9 @@ fn encode(value: &mut Value) -> Result<(), Failure> {
             *value = Value::from(value.to_string_lossy().into_owned());
             Ok(())
         }
-        Value::Float(float) if float.is_infinite() => {
-            Err(Failure { message: "a number became infinite, which JSON cannot say".to_owned() })
-        }
+        Value::Float(float) if float.is_infinite() => Err(Failure {
+            message: "a number became infinite, which JSON cannot say".to_owned(),
+        }),
         _ => Ok(()),
     }
 }

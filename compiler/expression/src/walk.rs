@@ -12,7 +12,7 @@ use vrl::parser::ast::{self, Container, Expr, Literal, Node, Opcode, RootExpr, U
 use vrl::value::Kind;
 
 use crate::cost::{self, Cost};
-use crate::fields::{Declared, Fields};
+use crate::fields::{Declared, Fields, Weak};
 use crate::message::METADATA;
 use crate::{Mistake, MistakeKind, guard};
 
@@ -27,6 +27,8 @@ pub(crate) struct Precautions {
     pub(crate) assumptions: Assumptions,
     /// Whether values must be measured while the program runs.
     pub(crate) meter: bool,
+    /// Where VRL is wrong about writes; this needs no second walk.
+    pub(crate) weak: Weak,
 }
 
 impl Precautions {
@@ -112,17 +114,24 @@ pub(crate) fn walk(
         }
     }
     if walk.mistakes.is_empty() && walk.operators > guard::MAX_OPERATORS {
-        walk.mistakes.push(guard::operators_exceeded(0..source.len()));
+        walk.mistakes
+            .push(guard::operators_exceeded(0..source.len()));
     }
     if walk.mistakes.is_empty() && cost.compile > cost::BUDGET {
         let message = "calls and operators are nested too deeply to be typed".to_owned();
-        walk.mistakes.push(guard::too_large(0..source.len(), message));
+        walk.mistakes
+            .push(guard::too_large(0..source.len(), message));
     }
     if walk.mistakes.is_empty() {
-        let found = Precautions { meter: walk.growth.found, assumptions: walk.variables.changed() };
+        let found = Precautions {
+            meter: walk.growth.found,
+            weak: walk.payload.weak(),
+            assumptions: walk.variables.changed(),
+        };
         return Ok((ast::Program(nodes), found));
     }
-    walk.mistakes.sort_by_key(|mistake| (mistake.span.start, mistake.span.end));
+    walk.mistakes
+        .sort_by_key(|mistake| (mistake.span.start, mistake.span.end));
     walk.mistakes.dedup();
     Err(walk.mistakes)
 }
@@ -133,8 +142,16 @@ impl Walk<'_> {
         if self.level > LEVELS {
             self.level -= 1;
             let span = node.span().range();
-            self.mistakes.push(guard::too_large(span, "the expression is nested too deeply".to_owned()));
-            return Walked { node, cost: Cost::LEAF, declared: None, size: Size::default() };
+            self.mistakes.push(guard::too_large(
+                span,
+                "the expression is nested too deeply".to_owned(),
+            ));
+            return Walked {
+                node,
+                cost: Cost::LEAF,
+                declared: None,
+                size: Size::default(),
+            };
         }
         let (span, expr) = node.take();
         let walked = match expr {
@@ -147,22 +164,38 @@ impl Walk<'_> {
             Expr::FunctionCall(call) => self.call(call),
             Expr::Variable(ident) => {
                 let size = self.growth.variable(ident.inner(), self.closures);
-                Walked { size, ..leaf(self.variable(ident)) }
+                Walked {
+                    size,
+                    ..leaf(self.variable(ident))
+                }
             }
             Expr::Unary(unary) => self.unary(unary),
             Expr::Abort(abort) => self.abort(abort),
             Expr::Return(returned) => {
-                self.not_allowed(span.range(), "`return` is not allowed", "use `if` and `else`");
+                self.not_allowed(
+                    span.range(),
+                    "`return` is not allowed",
+                    "use `if` and `else`",
+                );
                 leaf(Expr::Return(returned))
             }
             Expr::Break(node) => leaf(Expr::Break(node)),
         };
         self.level -= 1;
         if walked.size.is_excessive() && self.mistakes.is_empty() {
-            let message = "the result could be more than 128 times as large as what it is made of".to_owned();
-            self.mistakes.push(guard::too_large(crate::diagnose::within(self.source, &span.range()), message));
+            let message =
+                "the result could be more than 128 times as large as what it is made of".to_owned();
+            self.mistakes.push(guard::too_large(
+                crate::diagnose::within(self.source, &span.range()),
+                message,
+            ));
         }
-        Walked { node: Node::new(span, walked.node), cost: walked.cost, declared: walked.declared, size: walked.size }
+        Walked {
+            node: Node::new(span, walked.node),
+            cost: walked.cost,
+            declared: walked.declared,
+            size: walked.size,
+        }
     }
 
     fn literal(&mut self, literal: Node<Literal>) -> Walked<Expr> {
@@ -172,7 +205,10 @@ impl Walk<'_> {
             && !guard::is_modest_pattern(pattern)
         {
             let span = crate::diagnose::within(self.source, &literal.span().range());
-            self.mistakes.push(guard::too_large(span, "the regular expression repeats too much".to_owned()));
+            self.mistakes.push(guard::too_large(
+                span,
+                "the regular expression repeats too much".to_owned(),
+            ));
         }
         if let Literal::String(template) = literal.inner() {
             if self.variables.assumes() && template.as_literal_string().is_none() {
@@ -197,7 +233,12 @@ impl Walk<'_> {
             }
         }
         let declared = Some(Declared::scalar());
-        Walked { node: Expr::Literal(literal), cost, declared, size }
+        Walked {
+            node: Expr::Literal(literal),
+            cost,
+            declared,
+            size,
+        }
     }
 
     fn container(&mut self, container: Node<Container>, place: Place) -> Walked<Expr> {
@@ -216,7 +257,12 @@ impl Walk<'_> {
             }
             Container::Block(block) => {
                 let block = self.block(block);
-                Walked { node: Container::Block(block.node), cost: block.cost, declared: None, size: block.size }
+                Walked {
+                    node: Container::Block(block.node),
+                    cost: block.cost,
+                    declared: None,
+                    size: block.size,
+                }
             }
             Container::Array(array) => {
                 let (array_span, array) = array.take();
@@ -232,7 +278,12 @@ impl Walk<'_> {
                     })
                     .collect::<Vec<_>>();
                 let array = Node::new(array_span, items.into_iter().collect::<ast::Array>());
-                Walked { node: Container::Array(array), cost: cost.above(4, 1), declared: None, size }
+                Walked {
+                    node: Container::Array(array),
+                    cost: cost.above(4, 1),
+                    declared: None,
+                    size,
+                }
             }
             Container::Object(object) => {
                 let (object_span, object) = object.take();
@@ -277,7 +328,12 @@ impl Walk<'_> {
                 walked.node
             })
             .collect();
-        Walked { node: Node::new(span, ast::Block(nodes)), cost: cost.above(8, 1), declared: None, size }
+        Walked {
+            node: Node::new(span, ast::Block(nodes)),
+            cost: cost.above(8, 1),
+            declared: None,
+            size,
+        }
     }
 
     fn if_statement(&mut self, statement: Node<ast::IfStatement>) -> Walked<Expr> {
@@ -318,7 +374,12 @@ impl Walk<'_> {
             if_node: then.node,
             else_node: otherwise,
         };
-        Walked { node: Expr::IfStatement(Node::new(span, statement)), cost: cost.above(16, 1), declared: None, size }
+        Walked {
+            node: Expr::IfStatement(Node::new(span, statement)),
+            cost: cost.above(16, 1),
+            declared: None,
+            size,
+        }
     }
 
     fn op(&mut self, op: Node<ast::Op>) -> Walked<Expr> {
@@ -335,16 +396,30 @@ impl Walk<'_> {
             right = Self::operand(right);
         }
         // The right side of these may not run, and VRL types it twice for that.
-        let times = if matches!(code.inner(), Opcode::Err | Opcode::Or | Opcode::And) { 2 } else { 1 };
+        let times = if matches!(code.inner(), Opcode::Err | Opcode::Or | Opcode::And) {
+            2
+        } else {
+            1
+        };
         let right_cost = right.cost;
-        let mut cost = left.cost.and(Cost { again: right_cost.again.saturating_mul(times), ..right_cost });
+        let mut cost = left.cost.and(Cost {
+            again: right_cost.again.saturating_mul(times),
+            ..right_cost
+        });
         cost = cost.above(cost.size, 1);
         let size = match code.inner() {
-            Opcode::Eq | Opcode::Ne | Opcode::Lt | Opcode::Le | Opcode::Gt | Opcode::Ge => Size::default(),
+            Opcode::Eq | Opcode::Ne | Opcode::Lt | Opcode::Le | Opcode::Gt | Opcode::Ge => {
+                Size::default()
+            }
             _ => left.size.and(right.size),
         };
         let op = ast::Op(Box::new(left.node), code, Box::new(right.node));
-        Walked { node: Expr::Op(Node::new(span, op)), cost, declared: None, size }
+        Walked {
+            node: Expr::Op(Node::new(span, op)),
+            cost,
+            declared: None,
+            size,
+        }
     }
 
     fn unary(&mut self, unary: Node<Unary>) -> Walked<Expr> {
@@ -354,7 +429,12 @@ impl Walk<'_> {
         let (bang, inner) = not.take();
         let inner = self.expr(*inner, Place::Value);
         let not = Node::new(not_span, ast::Not::new(bang.span(), inner.node));
-        Walked { node: Expr::Unary(Node::new(span, Unary::Not(not))), cost: inner.cost.above(4, 1), declared: None, size: Size::default() }
+        Walked {
+            node: Expr::Unary(Node::new(span, Unary::Not(not))),
+            cost: inner.cost.above(4, 1),
+            declared: None,
+            size: Size::default(),
+        }
     }
 
     fn abort(&mut self, abort: Node<ast::Abort>) -> Walked<Expr> {
@@ -365,7 +445,12 @@ impl Walk<'_> {
             cost = walked.cost.above(4, 1);
             Box::new(walked.node)
         });
-        Walked { node: Expr::Abort(Node::new(span, ast::Abort { message })), cost, declared: None, size: Size::default() }
+        Walked {
+            node: Expr::Abort(Node::new(span, ast::Abort { message })),
+            cost,
+            declared: None,
+            size: Size::default(),
+        }
     }
 
     fn not_allowed(&mut self, span: std::ops::Range<usize>, message: &str, help: &str) {
@@ -380,5 +465,10 @@ impl Walk<'_> {
 }
 
 fn leaf(expr: Expr) -> Walked<Expr> {
-    Walked { node: expr, cost: Cost::LEAF, declared: None, size: Size::default() }
+    Walked {
+        node: expr,
+        cost: Cost::LEAF,
+        declared: None,
+        size: Size::default(),
+    }
 }

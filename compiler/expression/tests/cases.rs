@@ -3,7 +3,12 @@
 //!
 //! A case is `## <filter|map|computed> <type>: title`, the expression, and after `=>` either the type
 //! that comes out or the mistakes, with the text that each points to.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::panic,
+    missing_docs
+)]
 
 use std::fmt::Write as _;
 
@@ -64,12 +69,24 @@ fn outcome(purpose: &str, source: &str, input: &Type) -> String {
     let mut text = String::new();
     match compile(purpose, source, input) {
         Ok(output) if purpose == "filter" && output == *input => text.push_str("ok\n"),
-        Ok(output) => writeln!(text, "ok {}", difference(&input.to_schema(), output.to_schema())).unwrap(),
+        Ok(output) => writeln!(
+            text,
+            "ok {}",
+            difference(&input.to_schema(), &output.to_schema())
+        )
+        .unwrap(),
         Err(mistakes) => {
             assert!(!mistakes.is_empty());
             for mistake in mistakes {
                 let place = source.get(mistake.span.clone()).unwrap();
-                writeln!(text, "{:?} at `{}`: {}", mistake.kind, place.replace('\n', "\\n"), mistake.message).unwrap();
+                writeln!(
+                    text,
+                    "{:?} at `{}`: {}",
+                    mistake.kind,
+                    place.replace('\n', "\\n"),
+                    mistake.message
+                )
+                .unwrap();
                 assert!(!mistake.message.contains('\n'));
                 if let Some(help) = &mistake.help {
                     writeln!(text, "  help: {help}").unwrap();
@@ -78,7 +95,9 @@ fn outcome(purpose: &str, source: &str, input: &Type) -> String {
                     let mut mended = source.to_owned();
                     mended.replace_range(range.clone(), replacement);
                     let left = compile(purpose, &mended, input).err().unwrap_or_default();
-                    let gone = !left.iter().any(|other| other.kind == mistake.kind && other.message == mistake.message);
+                    let gone = !left.iter().any(|other| {
+                        other.kind == mistake.kind && other.message == mistake.message
+                    });
                     assert!(gone, "the fix of `{source}` does not mend it: {left:?}");
                     writeln!(text, "  fix: {}", mended.replace('\n', "\\n")).unwrap();
                 }
@@ -89,22 +108,32 @@ fn outcome(purpose: &str, source: &str, input: &Type) -> String {
 }
 
 /// What of an object type is new, other, or gone; or all of another type.
-fn difference(from: &serde_json::Value, to: serde_json::Value) -> String {
-    let (Some(before), Some(after)) = (from.get("properties"), to.get("properties")) else { return to.to_string() };
+fn difference(from: &serde_json::Value, to: &serde_json::Value) -> String {
+    let (Some(before), Some(after)) = (from.get("properties"), to.get("properties")) else {
+        return to.to_string();
+    };
     if from.get("additionalProperties") != to.get("additionalProperties") {
         return to.to_string();
     }
     let required = |schema: &serde_json::Value, name: &str| {
-        schema.get("required").and_then(|names| names.as_array()).is_some_and(|names| names.iter().any(|found| found == name))
+        schema
+            .get("required")
+            .and_then(|names| names.as_array())
+            .is_some_and(|names| names.iter().any(|found| found == name))
     };
     let mut parts = Vec::new();
     for (name, schema) in after.as_object().unwrap() {
-        if before.get(name) != Some(schema) || required(from, name) != required(&to, name) {
-            let optional = if required(&to, name) { "" } else { "?" };
+        if before.get(name) != Some(schema) || required(from, name) != required(to, name) {
+            let optional = if required(to, name) { "" } else { "?" };
             parts.push(format!("{name}{optional}: {schema}"));
         }
     }
-    for name in before.as_object().unwrap().keys().filter(|name| after.get(name).is_none()) {
+    for name in before
+        .as_object()
+        .unwrap()
+        .keys()
+        .filter(|name| after.get(name).is_none())
+    {
         parts.push(format!("without {name}"));
     }
     parts.join(", ")
@@ -134,7 +163,10 @@ fn rewritten(text: &str) -> String {
 #[test]
 fn every_case_comes_out_as_written() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     assert!(!files.is_empty());
     for file in files {

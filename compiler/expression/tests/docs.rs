@@ -1,8 +1,14 @@
 //! `docs/expressions.md` says what is so: its function list is generated (`UPDATE=1` rewrites it),
 //! its examples compile.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::panic,
+    missing_docs
+)]
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use vrsky_expression::{Computed, Filter, Map, function_names};
@@ -29,7 +35,7 @@ fn the_function_list_is_the_one_that_compiles() {
     let (_, tail) = rest.split_once("<!-- /functions -->").unwrap();
     let mut list = String::new();
     for name in function_names() {
-        list.push_str(&format!("- [`{name}`](https://vrl.dev/docs/functions#{name})\n"));
+        writeln!(list, "- [`{name}`](https://vrl.dev/docs/functions#{name})").unwrap();
     }
     let wanted = format!("{head}<!-- functions -->\n{list}<!-- /functions -->{tail}");
     if std::env::var_os("UPDATE").is_some() {
@@ -42,7 +48,8 @@ fn the_function_list_is_the_one_that_compiles() {
 #[test]
 fn every_example_compiles() {
     let text = std::fs::read_to_string(page()).unwrap();
-    let fields: BTreeMap<String, String> = serde_json::from_str(blocks(&text, "json")[0].1).unwrap();
+    let fields: BTreeMap<String, String> =
+        serde_json::from_str(blocks(&text, "json")[0].1).unwrap();
     let schema = Contract::schema_of_fields(&fields).unwrap();
     let input: Type = Contract::new(schema).unwrap().payload().clone();
     let examples = blocks(&text, "vrl");
@@ -62,7 +69,17 @@ fn every_example_compiles() {
 fn the_list_is_sorted_and_harmless() {
     let names = function_names();
     assert!(names.is_sorted());
-    for name in ["now", "uuid_v4", "random_int", "get_env_var", "log", "http_request", "range", "decode_gzip", "set"] {
+    for name in [
+        "now",
+        "uuid_v4",
+        "random_int",
+        "get_env_var",
+        "log",
+        "http_request",
+        "range",
+        "decode_gzip",
+        "set",
+    ] {
         assert!(!names.contains(&name), "{name}");
     }
 }

@@ -1,6 +1,12 @@
 //! Hostile text: refused or compiled, never a panic, and never for long. Times are printed, not
 //! asserted; a hang fails by the test runner's own limit.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    missing_docs
+)]
 
 use std::time::Instant;
 
@@ -26,12 +32,29 @@ fn kinds(source: &str) -> Vec<MistakeKind> {
     let _ = Filter::compile(source, &input);
     let _ = Computed::compile(source, &input);
     let shown: String = source.chars().take(24).collect();
-    eprintln!("{:>9.1?} {:>6} bytes {} {shown:?}", map, source.len(), if result.is_some() { "refused" } else { "typed  " });
-    result.unwrap_or_default().into_iter().map(|mistake| mistake.kind).collect()
+    eprintln!(
+        "{:>9.1?} {:>6} bytes {} {shown:?}",
+        map,
+        source.len(),
+        if result.is_some() {
+            "refused"
+        } else {
+            "typed  "
+        }
+    );
+    result
+        .unwrap_or_default()
+        .into_iter()
+        .map(|mistake| mistake.kind)
+        .collect()
 }
 
 fn nested(open: &str, inner: &str, close: &str, levels: usize) -> String {
-    format!(".y = {}{inner}{}", open.repeat(levels), close.repeat(levels))
+    format!(
+        ".y = {}{inner}{}",
+        open.repeat(levels),
+        close.repeat(levels)
+    )
 }
 
 #[test]
@@ -74,8 +97,14 @@ fn everything_within_two_kilobytes_ends_soon() {
         nested("if .total == 1 { ", "1", " }", 31),
         nested("map_values(object!(.x)) -> |v| { ", "v", " }", 15),
         nested("for_each(array!(.x)) -> |_i, v| { ", "v", " }", 30),
-        format!("if .total == 0 {{ .y = 0 }}{branch}", branch = branch.repeat(70)),
-        format!(".y = if .total == 0 {{ 0 }}{branch} else {{ 5 }}", branch = branch.repeat(45)),
+        format!(
+            "if .total == 0 {{ .y = 0 }}{branch}",
+            branch = branch.repeat(70)
+        ),
+        format!(
+            ".y = if .total == 0 {{ 0 }}{branch} else {{ 5 }}",
+            branch = branch.repeat(45)
+        ),
         format!(".y = {}1", "x = ".repeat(400)),
         "x = .x\n".repeat(250),
         ".y = .x\n".repeat(200),
@@ -131,11 +160,37 @@ fn soup() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         "[a-z.%\"'{}()\\[\\]|!?=<>+*/,:;#\\\\ \n0-9-]{0,6}",
         prop_oneof![
-            Just(".id"), Just(".x"), Just("%id"), Just(" == "), Just(" && "), Just("if "), Just(" else "),
-            Just("map_values(.x) -> |v| { "), Just("to_int!("), Just("upcase("), Just(" ?? "), Just("x = "),
-            Just("\"{{ x }}\""), Just("r'a'"), Just("t'"), Just("s'"), Just("null"), Just("\n"), Just("[0]"),
-            Just("{\"a\": "), Just("}"), Just(")"), Just("]"), Just("abort"), Just(" |= "), Just(", err = "),
-            Just("é"), Just("\u{1F600}"), Just("1.5"), Just("del("), Just("exists("),
+            Just(".id"),
+            Just(".x"),
+            Just("%id"),
+            Just(" == "),
+            Just(" && "),
+            Just("if "),
+            Just(" else "),
+            Just("map_values(.x) -> |v| { "),
+            Just("to_int!("),
+            Just("upcase("),
+            Just(" ?? "),
+            Just("x = "),
+            Just("\"{{ x }}\""),
+            Just("r'a'"),
+            Just("t'"),
+            Just("s'"),
+            Just("null"),
+            Just("\n"),
+            Just("[0]"),
+            Just("{\"a\": "),
+            Just("}"),
+            Just(")"),
+            Just("]"),
+            Just("abort"),
+            Just(" |= "),
+            Just(", err = "),
+            Just("é"),
+            Just("\u{1F600}"),
+            Just("1.5"),
+            Just("del("),
+            Just("exists("),
         ]
         .prop_map(str::to_owned),
     ];

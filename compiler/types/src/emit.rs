@@ -56,7 +56,10 @@ fn fields(object: &Collection<Field>, schema: &mut Map<String, Value>) {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for (field, kind) in object.known() {
-        properties.insert(field.as_str().to_owned(), self::schema(&kind.without_undefined()));
+        properties.insert(
+            field.as_str().to_owned(),
+            self::schema(&kind.without_undefined()),
+        );
         if !kind.contains_undefined() {
             required.push(Value::from(field.as_str()));
         }
@@ -74,8 +77,16 @@ fn fields(object: &Collection<Field>, schema: &mut Map<String, Value>) {
 }
 
 fn positions(array: &Collection<Index>, schema: &mut Map<String, Value>) {
-    let first: Vec<Value> = array.known().values().map(|kind| self::schema(&kind.without_undefined())).collect();
-    let least = array.known().values().take_while(|kind| !kind.contains_undefined()).count();
+    let first: Vec<Value> = array
+        .known()
+        .values()
+        .map(|kind| self::schema(&kind.without_undefined()))
+        .collect();
+    let least = array
+        .known()
+        .values()
+        .take_while(|kind| !kind.contains_undefined())
+        .count();
     if !first.is_empty() {
         schema.insert("prefixItems".to_owned(), first.into());
     }

@@ -32,10 +32,17 @@ pub(crate) fn value(kind: &Kind) -> Option<Value> {
 }
 
 /// The smallest object of a kind, with one field set, or left out when its value is `None`.
-pub(crate) fn object(kind: &Kind, with: Option<(&str, Option<Value>)>) -> Option<Map<String, Value>> {
+pub(crate) fn object(
+    kind: &Kind,
+    with: Option<(&str, Option<Value>)>,
+) -> Option<Map<String, Value>> {
     let mut map = Map::new();
     for (field, kind) in kind.as_object()?.known() {
-        if !kind.contains_undefined() && with.as_ref().is_none_or(|(name, _)| *name != field.as_str()) {
+        if !kind.contains_undefined()
+            && with
+                .as_ref()
+                .is_none_or(|(name, _)| *name != field.as_str())
+        {
             map.insert(field.as_str().to_owned(), value(kind)?);
         }
     }
@@ -46,15 +53,21 @@ pub(crate) fn object(kind: &Kind, with: Option<(&str, Option<Value>)>) -> Option
 }
 
 /// The smallest array of a kind, with the value at one position set.
-pub(crate) fn array(kind: &Kind, with: Option<(usize, Value)>) -> Option<Vec<Value>> {
+pub(crate) fn array(kind: &Kind, with: Option<(usize, &Value)>) -> Option<Vec<Value>> {
     let array = kind.as_array()?;
-    let least = array.known().values().take_while(|kind| !kind.contains_undefined()).count();
+    let least = array
+        .known()
+        .values()
+        .take_while(|kind| !kind.contains_undefined())
+        .count();
     let length = least.max(with.as_ref().map_or(0, |(position, _)| position + 1));
     let mut items = Vec::with_capacity(length);
     for position in 0..length {
         match &with {
-            Some((at, value)) if *at == position => items.push(value.clone()),
-            _ => items.push(value(&kinds::at(array, &position.into()).without_undefined())?),
+            Some((at, value)) if *at == position => items.push((*value).clone()),
+            _ => items.push(value(
+                &kinds::at(array, &position.into()).without_undefined(),
+            )?),
         }
     }
     Some(items)

@@ -7,7 +7,16 @@ use serde_json::{Map, Value, json};
 use crate::FieldError;
 
 /// The types that the shorthand knows.
-const TYPES: [&str; 8] = ["any", "boolean", "integer", "number", "object", "string", "timestamp", "[]…"];
+const TYPES: [&str; 8] = [
+    "any",
+    "boolean",
+    "integer",
+    "number",
+    "object",
+    "string",
+    "timestamp",
+    "[]…",
+];
 
 /// Lists within lists; more is a mistake.
 const LISTS: usize = 8;
@@ -25,7 +34,10 @@ pub(crate) fn schema(fields: &BTreeMap<String, String>) -> Result<Value, Vec<Fie
                     required.push(Value::from(name.as_str()));
                 }
             }
-            Err(message) => errors.push(FieldError { field: name.clone(), message }),
+            Err(message) => errors.push(FieldError {
+                field: name.clone(),
+                message,
+            }),
         }
     }
     if !errors.is_empty() {
@@ -47,7 +59,9 @@ fn field(text: &str) -> Result<(Value, bool), String> {
         return Err(format!("has no type; write one of {}", TYPES.join(", ")));
     }
     match text.strip_prefix("optional") {
-        Some(rest) if rest.starts_with(char::is_whitespace) => Ok((nullable(r#type(rest.trim_start(), 0)?), true)),
+        Some(rest) if rest.starts_with(char::is_whitespace) => {
+            Ok((nullable(r#type(rest.trim_start(), 0)?), true))
+        }
         Some("") => Err("`optional` needs a type: `optional string`".to_owned()),
         _ => Ok((r#type(text, 0)?, false)),
     }

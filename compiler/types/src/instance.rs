@@ -102,7 +102,9 @@ impl<'a> Node<'a, Instance> for &'a Value {
         match self {
             Value::Bytes(bytes) => Some(String::from_utf8_lossy(bytes)),
             Value::String(string) => Some(Cow::Borrowed(string)),
-            Value::Timestamp(_) | Value::Regex(_) => Some(Cow::Owned(self.to_string_lossy().into_owned())),
+            Value::Timestamp(_) | Value::Regex(_) => {
+                Some(Cow::Owned(self.to_string_lossy().into_owned()))
+            }
             _ => None,
         }
     }
@@ -128,7 +130,9 @@ impl<'a> Node<'a, Instance> for &'a Value {
 
     fn json_type(&self) -> JsonType {
         match self {
-            Value::Bytes(_) | Value::String(_) | Value::Timestamp(_) | Value::Regex(_) => JsonType::String,
+            Value::Bytes(_) | Value::String(_) | Value::Timestamp(_) | Value::Regex(_) => {
+                JsonType::String
+            }
             Value::Integer(_) | Value::Float(_) => JsonType::Number,
             Value::Boolean(_) => JsonType::Boolean,
             Value::Object(_) => JsonType::Object,

@@ -21,8 +21,12 @@ pub(crate) fn is_all(kind: &Kind) -> bool {
         && kind.contains_float()
         && kind.contains_boolean()
         && kind.contains_null()
-        && kind.as_object().is_some_and(|object| object.known().is_empty() && !object.is_unknown_exact())
-        && kind.as_array().is_some_and(|array| array.known().is_empty() && !array.is_unknown_exact())
+        && kind
+            .as_object()
+            .is_some_and(|object| object.known().is_empty() && !object.is_unknown_exact())
+        && kind
+            .as_array()
+            .is_some_and(|array| array.known().is_empty() && !array.is_unknown_exact())
 }
 
 /// Whether no value has this kind; `undefined` is no value. Ask this first: VRL's `never` answers yes
@@ -33,7 +37,9 @@ pub(crate) fn is_empty(kind: &Kind) -> bool {
 
 /// An object kind: declared fields, and what the others hold (`never` closes it).
 pub(crate) fn object(known: impl IntoIterator<Item = (Field, Kind)>, rest: Kind) -> Kind {
-    let known = known.into_iter().collect::<std::collections::BTreeMap<_, _>>();
+    let known = known
+        .into_iter()
+        .collect::<std::collections::BTreeMap<_, _>>();
     if known.values().any(Kind::is_never) {
         return Kind::never();
     }
@@ -66,7 +72,11 @@ pub(crate) fn array(first: impl IntoIterator<Item = Kind>, rest: Kind, least: us
 
 /// The kind of the values behind `rest` fields or positions, without `undefined`.
 pub(crate) fn rest<T: Ord + Clone>(collection: &Collection<T>) -> Kind {
-    if collection.is_unknown_exact() { collection.unknown_kind().without_undefined() } else { all() }
+    if collection.is_unknown_exact() {
+        collection.unknown_kind().without_undefined()
+    } else {
+        all()
+    }
 }
 
 /// What VRL inferred, as it is once encoded: timestamps and regular expressions are strings.
@@ -79,7 +89,11 @@ fn normal_at(kind: &Kind, depth: usize) -> Kind {
         return kind.clone();
     }
     if is_all(kind) {
-        return if kind.contains_undefined() { all().or_undefined() } else { all() };
+        return if kind.contains_undefined() {
+            all().or_undefined()
+        } else {
+            all()
+        };
     }
     let mut out = scalars(kind);
     if kind.contains_undefined() {
@@ -89,12 +103,19 @@ fn normal_at(kind: &Kind, depth: usize) -> Kind {
         return out.union(all());
     }
     if let Some(collection) = kind.as_object() {
-        let known = collection.known().iter().map(|(field, kind)| (field.clone(), normal_at(kind, depth + 1)));
-        out = either(out, object(known, normal_at(&rest(collection), depth + 1)));
+        let known = collection
+            .known()
+            .iter()
+            .map(|(field, kind)| (field.clone(), normal_at(kind, depth + 1)));
+        out = either(out, &object(known, normal_at(&rest(collection), depth + 1)));
     }
     if let Some(collection) = kind.as_array() {
         let others = normal_at(&rest(collection), depth + 1);
-        let length = collection.known().keys().next_back().map_or(0, |index| index.to_usize() + 1);
+        let length = collection
+            .known()
+            .keys()
+            .next_back()
+            .map_or(0, |index| index.to_usize() + 1);
         let least = collection
             .known()
             .iter()
@@ -104,15 +125,18 @@ fn normal_at(kind: &Kind, depth: usize) -> Kind {
         let collapsed = length > POSITIONS;
         out = either(
             out,
-            if collapsed {
-                let kinds = collection.known().values().map(|kind| normal_at(kind, depth + 1));
+            &if collapsed {
+                let kinds = collection
+                    .known()
+                    .values()
+                    .map(|kind| normal_at(kind, depth + 1));
                 array([], kinds.fold(others, |rest, kind| rest.union(kind)), 0)
             } else {
                 let first = (0..length).map(|position| {
-                    collection
-                        .known()
-                        .get(&Index::from(position))
-                        .map_or_else(|| others.clone().or_undefined(), |kind| normal_at(kind, depth + 1))
+                    collection.known().get(&Index::from(position)).map_or_else(
+                        || others.clone().or_undefined(),
+                        |kind| normal_at(kind, depth + 1),
+                    )
                 });
                 array(first.collect::<Vec<_>>(), others.clone(), least)
             },
@@ -143,7 +167,7 @@ fn scalars(kind: &Kind) -> Kind {
 }
 
 /// A kind with a collection of `other` put in; `out` has none of that sort yet.
-fn either(mut out: Kind, other: Kind) -> Kind {
+fn either(mut out: Kind, other: &Kind) -> Kind {
     if let Some(collection) = other.as_object() {
         out.add_object(collection.clone());
     }
@@ -190,9 +214,15 @@ fn meet_apart(left: &Kind, right: &Kind) -> Kind {
         out.add_null();
     }
     if let (Some(left), Some(right)) = (left.as_object(), right.as_object()) {
-        let fields: std::collections::BTreeSet<&Field> = left.known().keys().chain(right.known().keys()).collect();
-        let known = fields.into_iter().map(|field| (field.clone(), meet(&at(left, field), &at(right, field))));
-        out = either(out, object(known.collect::<Vec<_>>(), meet(&rest(left), &rest(right))));
+        let fields: std::collections::BTreeSet<&Field> =
+            left.known().keys().chain(right.known().keys()).collect();
+        let known = fields
+            .into_iter()
+            .map(|field| (field.clone(), meet(&at(left, field), &at(right, field))));
+        out = either(
+            out,
+            &object(known.collect::<Vec<_>>(), meet(&rest(left), &rest(right))),
+        );
     }
     if let (Some(left), Some(right)) = (left.as_array(), right.as_array()) {
         let length = [left, right]
@@ -201,15 +231,28 @@ fn meet_apart(left: &Kind, right: &Kind) -> Kind {
             .map(|index| index.to_usize() + 1)
             .max()
             .unwrap_or(0);
-        let first = (0..length).map(Index::from).map(|index| meet(&at(left, &index), &at(right, &index)));
-        out = either(out, array(first.collect::<Vec<_>>(), meet(&rest(left), &rest(right)), 0));
+        let first = (0..length)
+            .map(Index::from)
+            .map(|index| meet(&at(left, &index), &at(right, &index)));
+        out = either(
+            out,
+            &array(
+                first.collect::<Vec<_>>(),
+                meet(&rest(left), &rest(right)),
+                0,
+            ),
+        );
     }
     out
 }
 
 /// The kind at a field or position, `undefined` if it may be absent.
 pub(crate) fn at<T: Ord + Clone>(collection: &Collection<T>, key: &T) -> Kind {
-    collection.known().get(key).cloned().unwrap_or_else(|| rest(collection).or_undefined())
+    collection
+        .known()
+        .get(key)
+        .cloned()
+        .unwrap_or_else(|| rest(collection).or_undefined())
 }
 
 /// Whether two kinds admit the same values. VRL's own equality brings both into a canonical form at
@@ -247,5 +290,10 @@ fn same_collections<T: Ord + Clone>(left: &Collection<T>, right: &Collection<T>)
         (true, true) => same(&rest(left), &rest(right)),
         _ => is_all(&rest(left)) && is_all(&rest(right)),
     };
-    rests && left.known().keys().chain(right.known().keys()).all(|key| same(&at(left, key), &at(right, key)))
+    rests
+        && left
+            .known()
+            .keys()
+            .chain(right.known().keys())
+            .all(|key| same(&at(left, key), &at(right, key)))
 }

@@ -138,7 +138,9 @@ impl Contract {
     /// The schema that the `fields` shorthand stands for: a closed object. Types are `string`,
     /// `integer`, `number`, `boolean`, `timestamp` (RFC 3339), `object` (open), `any` and lists such
     /// as `[]string`; `optional` in front means absent or null.
-    pub fn schema_of_fields(fields: &BTreeMap<String, String>) -> Result<serde_json::Value, Vec<FieldError>> {
+    pub fn schema_of_fields(
+        fields: &BTreeMap<String, String>,
+    ) -> Result<serde_json::Value, Vec<FieldError>> {
         fields::schema(fields)
     }
 
@@ -150,7 +152,11 @@ impl Contract {
             Some(shape) => Check::Shape(shape),
             None => Check::Schema(validator::Validator::new(&schema, "")?),
         };
-        Ok(Self(Arc::new(Compiled { schema, payload: Type(kind), check })))
+        Ok(Self(Arc::new(Compiled {
+            schema,
+            payload: Type(kind),
+            check,
+        })))
     }
 
     /// The schema.

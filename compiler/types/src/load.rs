@@ -14,7 +14,12 @@ const BUDGET: usize = 10_000;
 /// The kind of the values that a schema admits.
 pub(crate) fn kind(schema: &Value) -> Result<Kind, SchemaError> {
     check(schema, &mut String::new(), 0)?;
-    Ok(Loader { root: schema, budget: BUDGET, open: Vec::new() }.kind(schema, 0))
+    Ok(Loader {
+        root: schema,
+        budget: BUDGET,
+        open: Vec::new(),
+    }
+    .kind(schema, 0))
 }
 
 /// What a local `$ref` points to.
@@ -33,7 +38,9 @@ fn decoded(pointer: &str) -> String {
     let mut bytes = Vec::with_capacity(pointer.len());
     let mut rest = pointer.as_bytes();
     while let Some((first, tail)) = rest.split_first() {
-        let hex = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let hex = tail
+            .get(..2)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
         match hex.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(byte) if *first == b'%' => {
                 bytes.push(byte);
@@ -57,7 +64,8 @@ fn anchor<'a>(schema: &'a Value, name: &str, depth: usize) -> Option<&'a Value> 
             if map.get("$anchor").and_then(Value::as_str) == Some(name) {
                 return Some(schema);
             }
-            map.values().find_map(|value| anchor(value, name, depth + 1))
+            map.values()
+                .find_map(|value| anchor(value, name, depth + 1))
         }
         Value::Array(list) => list.iter().find_map(|value| anchor(value, name, depth + 1)),
         _ => None,
@@ -67,7 +75,10 @@ fn anchor<'a>(schema: &'a Value, name: &str, depth: usize) -> Option<&'a Value> 
 /// Refuses what a contract cannot be, wherever it stands.
 fn check(schema: &Value, pointer: &mut String, depth: usize) -> Result<(), SchemaError> {
     let refuse = |pointer: &str, message: &str| {
-        Err(SchemaError { pointer: pointer.to_owned(), message: message.to_owned() })
+        Err(SchemaError {
+            pointer: pointer.to_owned(),
+            message: message.to_owned(),
+        })
     };
     if depth > kinds::DEPTH {
         return refuse(pointer, "the schema is nested more than 64 levels deep");
@@ -80,10 +91,18 @@ fn check(schema: &Value, pointer: &mut String, depth: usize) -> Result<(), Schem
                 pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
                 match (key.as_str(), value) {
                     ("$ref" | "$dynamicRef", Value::String(text)) if !text.starts_with('#') => {
-                        return refuse(pointer, "a contract refers only to itself: `$ref` must start with `#`");
+                        return refuse(
+                            pointer,
+                            "a contract refers only to itself: `$ref` must start with `#`",
+                        );
                     }
-                    ("$schema", Value::String(text)) if !text.trim_end_matches('#').ends_with("draft/2020-12/schema") => {
-                        return refuse(pointer, "contracts are JSON Schema draft 2020-12; leave `$schema` out");
+                    ("$schema", Value::String(text))
+                        if !text.trim_end_matches('#').ends_with("draft/2020-12/schema") =>
+                    {
+                        return refuse(
+                            pointer,
+                            "contracts are JSON Schema draft 2020-12; leave `$schema` out",
+                        );
                     }
                     _ => check(value, pointer, depth + 1)?,
                 }
@@ -112,7 +131,10 @@ fn beyond(number: &serde_json::Number) -> bool {
         return false;
     }
     // 2^63: from here on, neighbouring floats are integers that `i64` does not have.
-    number.is_u64() || number.as_f64().is_some_and(|float| float.fract() == 0.0 && float.abs() >= 9_223_372_036_854_775_808.0)
+    number.is_u64()
+        || number
+            .as_f64()
+            .is_some_and(|float| float.fract() == 0.0 && float.abs() >= 9_223_372_036_854_775_808.0)
 }
 
 struct Loader<'a> {
@@ -139,19 +161,32 @@ impl<'a> Loader<'a> {
         if let Some(types) = map.get("type") {
             kind = kinds::meet(&kind, &named(types));
         }
-        if ["properties", "required", "additionalProperties", "patternProperties"].iter().any(|key| map.contains_key(*key)) {
+        if [
+            "properties",
+            "required",
+            "additionalProperties",
+            "patternProperties",
+        ]
+        .iter()
+        .any(|key| map.contains_key(*key))
+        {
             let fields = self.fields(map, depth);
-            kind = kinds::meet(&kind, &or_others(fields, Sort::Object));
+            kind = kinds::meet(&kind, &or_others(&fields, kinds::all().without_object()));
         }
-        if ["prefixItems", "items", "minItems"].iter().any(|key| map.contains_key(*key)) {
+        if ["prefixItems", "items", "minItems"]
+            .iter()
+            .any(|key| map.contains_key(*key))
+        {
             let positions = self.positions(map, depth);
-            kind = kinds::meet(&kind, &or_others(positions, Sort::Array));
+            kind = kinds::meet(&kind, &or_others(&positions, kinds::all().without_array()));
         }
         if let Some(value) = map.get("const") {
             kind = kinds::meet(&kind, &literal(value, 0));
         }
         if let Some(values) = map.get("enum").and_then(Value::as_array) {
-            let union = values.iter().fold(Kind::never(), |kind, value| kind.union(literal(value, 0)));
+            let union = values
+                .iter()
+                .fold(Kind::never(), |kind, value| kind.union(literal(value, 0)));
             kind = kinds::meet(&kind, &union);
         }
         if let Some(schemas) = map.get("allOf").and_then(Value::as_array) {
@@ -178,7 +213,9 @@ impl<'a> Loader<'a> {
     }
 
     fn reference(&mut self, reference: &str, depth: usize) -> Kind {
-        let Some(target) = resolve(self.root, reference) else { return kinds::all() };
+        let Some(target) = resolve(self.root, reference) else {
+            return kinds::all();
+        };
         let identity = std::ptr::from_ref(target);
         if self.open.contains(&identity) {
             return kinds::all();
@@ -200,13 +237,21 @@ impl<'a> Loader<'a> {
             }
         }
         let mut known: Vec<(Field, Kind)> = Vec::new();
-        let required: Vec<&str> =
-            map.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        let required: Vec<&str> = map
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         if let Some(properties) = map.get("properties").and_then(Value::as_object) {
             for (name, schema) in properties {
                 let kind = self.kind(schema, depth + 1);
                 let absent = !required.contains(&name.as_str());
-                known.push((name.as_str().into(), if absent { kind.or_undefined() } else { kind }));
+                known.push((
+                    name.as_str().into(),
+                    if absent { kind.or_undefined() } else { kind },
+                ));
             }
         }
         for name in required {
@@ -233,22 +278,12 @@ impl<'a> Loader<'a> {
     }
 }
 
-enum Sort {
-    Object,
-    Array,
-}
-
 /// Keywords for objects say nothing of other values, and likewise for arrays.
-fn or_others(mut kind: Kind, sort: Sort) -> Kind {
-    let mut others = kinds::all();
-    match sort {
-        Sort::Object => others.remove_object(),
-        Sort::Array => others.remove_array(),
-    };
-    if let Some(object) = kind.as_object_mut() {
+fn or_others(kind: &Kind, mut others: Kind) -> Kind {
+    if let Some(object) = kind.as_object() {
         others.add_object(object.clone());
     }
-    if let Some(array) = kind.as_array_mut() {
+    if let Some(array) = kind.as_array() {
         others.add_array(array.clone());
     }
     others
@@ -280,7 +315,11 @@ pub(crate) fn named(types: &Value) -> Kind {
 /// The types of `{"type": …}`, if a schema says nothing else.
 pub(crate) fn only_type(schema: &Value) -> Option<&Value> {
     let map = schema.as_object()?;
-    if map.len() == 1 { map.get("type") } else { None }
+    if map.len() == 1 {
+        map.get("type")
+    } else {
+        None
+    }
 }
 
 fn without(mut kind: Kind, types: &Kind) -> Kind {
@@ -330,7 +369,9 @@ fn literal(value: &Value, depth: usize) -> Kind {
             kinds::array(first, Kind::never(), length)
         }
         Value::Object(fields) => {
-            let known = fields.iter().map(|(name, value)| (Field::from(name.as_str()), literal(value, depth + 1)));
+            let known = fields
+                .iter()
+                .map(|(name, value)| (Field::from(name.as_str()), literal(value, depth + 1)));
             kinds::object(known.collect::<Vec<_>>(), Kind::never())
         }
     }

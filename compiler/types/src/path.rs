@@ -19,9 +19,17 @@ pub(crate) fn push_position(path: &mut String, position: usize) {
 
 /// A path, or `.` for the payload itself.
 pub(crate) fn or_root(path: String) -> String {
-    if path.is_empty() || path.starts_with('[') { format!(".{path}") } else { path }
+    if path.is_empty() || path.starts_with('[') {
+        format!(".{path}")
+    } else {
+        path
+    }
 }
 
 fn is_word(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    !name.is_empty()
+        && name.len() <= 64
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }

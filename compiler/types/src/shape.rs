@@ -58,13 +58,30 @@ const EVERY: u8 = 127;
 
 /// Keywords that say nothing of a value.
 const SILENT: [&str; 12] = [
-    "$comment", "$defs", "$schema", "default", "definitions", "deprecated", "description", "examples", "readOnly",
-    "title", "writeOnly", "$vocabulary",
+    "$comment",
+    "$defs",
+    "$schema",
+    "default",
+    "definitions",
+    "deprecated",
+    "description",
+    "examples",
+    "readOnly",
+    "title",
+    "writeOnly",
+    "$vocabulary",
 ];
 
 /// Keywords for strings and numbers; they never look into objects and arrays.
 const SCALAR: [&str; 9] = [
-    "exclusiveMaximum", "exclusiveMinimum", "format", "maxLength", "maximum", "minLength", "minimum", "multipleOf",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "format",
+    "maxLength",
+    "maximum",
+    "minLength",
+    "minimum",
+    "multipleOf",
     "pattern",
 ];
 
@@ -87,7 +104,13 @@ impl Shape {
     }
 
     fn at(schema: &Json, pointer: &mut String, depth: usize) -> Result<Option<Self>, SchemaError> {
-        let every = Self { types: EVERY, fields: None, positions: None, strings: None, scalar: None };
+        let every = Self {
+            types: EVERY,
+            fields: None,
+            positions: None,
+            strings: None,
+            scalar: None,
+        };
         if depth > kinds::DEPTH {
             return Ok(None);
         }
@@ -116,14 +139,23 @@ impl Shape {
                 "const" => match value {
                     Json::String(text) => {
                         shape.types &= STRING;
-                        if shape.strings.as_ref().is_some_and(|strings| !strings.contains(text)) {
+                        if shape
+                            .strings
+                            .as_ref()
+                            .is_some_and(|strings| !strings.contains(text))
+                        {
                             shape.types = 0;
                         }
                         shape.strings = Some([text.clone()].into());
                     }
                     _ => return Ok(None),
                 },
-                "properties" | "required" | "additionalProperties" | "prefixItems" | "items" | "minItems"
+                "properties"
+                | "required"
+                | "additionalProperties"
+                | "prefixItems"
+                | "items"
+                | "minItems"
                 | "maxItems" => {}
                 name if SCALAR.contains(&name) => {
                     scalar.insert(keyword.clone(), value.clone());
@@ -135,16 +167,29 @@ impl Shape {
         if map.contains_key("enum") && map.contains_key("const") {
             return Ok(None);
         }
-        if ["properties", "required", "additionalProperties"].iter().any(|keyword| map.contains_key(*keyword)) {
-            let Some(fields) = fields(map, pointer, depth)? else { return Ok(None) };
+        if ["properties", "required", "additionalProperties"]
+            .iter()
+            .any(|keyword| map.contains_key(*keyword))
+        {
+            let Some(fields) = fields(map, pointer, depth)? else {
+                return Ok(None);
+            };
             shape.fields = Some(Box::new(fields));
         }
-        if ["prefixItems", "items", "minItems", "maxItems"].iter().any(|keyword| map.contains_key(*keyword)) {
-            let Some(positions) = positions(map, pointer, depth)? else { return Ok(None) };
+        if ["prefixItems", "items", "minItems", "maxItems"]
+            .iter()
+            .any(|keyword| map.contains_key(*keyword))
+        {
+            let Some(positions) = positions(map, pointer, depth)? else {
+                return Ok(None);
+            };
             shape.positions = Some(Box::new(positions));
         }
         if !scalar.is_empty() {
-            shape.scalar = Some(Arc::new(validator::Validator::new(&Json::Object(scalar), pointer)?));
+            shape.scalar = Some(Arc::new(validator::Validator::new(
+                &Json::Object(scalar),
+                pointer,
+            )?));
         }
         Ok(Some(shape))
     }
@@ -156,17 +201,26 @@ impl Shape {
             for segment in fault.path.iter().rev() {
                 match segment {
                     Segment::Field(name) => crate::path::push_field(&mut field, name),
-                    Segment::Position(position) => crate::path::push_position(&mut field, *position),
+                    Segment::Position(position) => {
+                        crate::path::push_position(&mut field, *position)
+                    }
                 }
             }
-            Violation { field: crate::path::or_root(field), message: fault.message }
+            Violation {
+                field: crate::path::or_root(field),
+                message: fault.message,
+            }
         })
     }
 
     fn value(&self, value: &Value) -> Result<(), Fault> {
         let sort = sort(value);
         if self.types & sort == 0 {
-            return Err(fault(format!("expected {}, found {}", expected(self.types), found(sort))));
+            return Err(fault(format!(
+                "expected {}, found {}",
+                expected(self.types),
+                found(sort)
+            )));
         }
         match value {
             Value::Object(map) => match &self.fields {
@@ -185,11 +239,16 @@ impl Shape {
         if let Some(strings) = &self.strings {
             let text = value.to_string_lossy();
             if !strings.iter().any(|string| *string == text) {
-                return Err(fault(format!("is not one of the {} values that the contract lists", strings.len())));
+                return Err(fault(format!(
+                    "is not one of the {} values that the contract lists",
+                    strings.len()
+                )));
             }
         }
         match &self.scalar {
-            Some(validator) => validator.check(value).map_err(|violation| fault(violation.message)),
+            Some(validator) => validator
+                .check(value)
+                .map_err(|violation| fault(violation.message)),
             None => Ok(()),
         }
     }
@@ -203,7 +262,10 @@ impl Fields {
                 missing.absent()?;
             }
             match known.next_if(|field| field.name == *name) {
-                Some(field) => field.shape.value(value).map_err(|fault| within(fault, Segment::Field(name.clone())))?,
+                Some(field) => field
+                    .shape
+                    .value(value)
+                    .map_err(|fault| within(fault, Segment::Field(name.clone())))?,
                 None => match &self.rest {
                     Rest::Any => {}
                     Rest::None => {
@@ -211,7 +273,9 @@ impl Fields {
                         return Err(within(fault, Segment::Field(name.clone())));
                     }
                     Rest::Each(shape) => {
-                        shape.value(value).map_err(|fault| within(fault, Segment::Field(name.clone())))?;
+                        shape
+                            .value(value)
+                            .map_err(|fault| within(fault, Segment::Field(name.clone())))?;
                     }
                 },
             }
@@ -242,54 +306,120 @@ impl Positions {
             let shape = match (self.first.get(position), &self.rest) {
                 (Some(shape), _) | (None, Rest::Each(shape)) => shape,
                 (None, Rest::Any) => return Ok(()),
-                (None, Rest::None) => return Err(fault(format!("has more than {} items", self.first.len()))),
+                (None, Rest::None) => {
+                    return Err(fault(format!("has more than {} items", self.first.len())));
+                }
             };
-            shape.value(item).map_err(|fault| within(fault, Segment::Position(position)))?;
+            shape
+                .value(item)
+                .map_err(|fault| within(fault, Segment::Position(position)))?;
         }
         Ok(())
     }
 }
 
-fn fields(map: &Map<String, Json>, pointer: &mut String, depth: usize) -> Result<Option<Fields>, SchemaError> {
-    let required: Vec<&str> =
-        map.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
-    let Some(rest) = rest(map.get("additionalProperties"), "additionalProperties", pointer, depth)? else {
+fn fields(
+    map: &Map<String, Json>,
+    pointer: &mut String,
+    depth: usize,
+) -> Result<Option<Fields>, SchemaError> {
+    let required: Vec<&str> = map
+        .get("required")
+        .and_then(Json::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Json::as_str)
+        .collect();
+    let Some(rest) = rest(
+        map.get("additionalProperties"),
+        "additionalProperties",
+        pointer,
+        depth,
+    )?
+    else {
         return Ok(None);
     };
     let mut known = Vec::new();
-    for (name, schema) in map.get("properties").and_then(Json::as_object).into_iter().flatten() {
+    for (name, schema) in map
+        .get("properties")
+        .and_then(Json::as_object)
+        .into_iter()
+        .flatten()
+    {
         let length = pointer.len();
         pointer.push_str("/properties/");
         pointer.push_str(name);
-        let Some(shape) = Shape::at(schema, pointer, depth + 1)? else { return Ok(None) };
+        let Some(shape) = Shape::at(schema, pointer, depth + 1)? else {
+            return Ok(None);
+        };
         pointer.truncate(length);
         let name = name.as_str();
-        known.push(Field { name: name.into(), required: required.contains(&name), shape });
+        known.push(Field {
+            name: name.into(),
+            required: required.contains(&name),
+            shape,
+        });
     }
     for name in required {
         if !known.iter().any(|field| field.name.as_str() == name) {
             let shape = match &rest {
-                Rest::Any => Shape { types: EVERY, fields: None, positions: None, strings: None, scalar: None },
+                Rest::Any => Shape {
+                    types: EVERY,
+                    fields: None,
+                    positions: None,
+                    strings: None,
+                    scalar: None,
+                },
                 // Required and forbidden: no object passes, and the message says which field.
-                Rest::None => Shape { types: 0, fields: None, positions: None, strings: None, scalar: None },
+                Rest::None => Shape {
+                    types: 0,
+                    fields: None,
+                    positions: None,
+                    strings: None,
+                    scalar: None,
+                },
                 Rest::Each(shape) => shape.clone(),
             };
-            known.push(Field { name: name.into(), required: true, shape });
+            known.push(Field {
+                name: name.into(),
+                required: true,
+                shape,
+            });
         }
     }
     known.sort_by(|left, right| left.name.cmp(&right.name));
     Ok(Some(Fields { known, rest }))
 }
 
-fn positions(map: &Map<String, Json>, pointer: &mut String, depth: usize) -> Result<Option<Positions>, SchemaError> {
-    let Some(rest) = rest(map.get("items"), "items", pointer, depth)? else { return Ok(None) };
+fn positions(
+    map: &Map<String, Json>,
+    pointer: &mut String,
+    depth: usize,
+) -> Result<Option<Positions>, SchemaError> {
+    let Some(rest) = rest(map.get("items"), "items", pointer, depth)? else {
+        return Ok(None);
+    };
     let mut first = Vec::new();
-    for schema in map.get("prefixItems").and_then(Json::as_array).into_iter().flatten() {
-        let Some(shape) = Shape::at(schema, pointer, depth + 1)? else { return Ok(None) };
+    for schema in map
+        .get("prefixItems")
+        .and_then(Json::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let Some(shape) = Shape::at(schema, pointer, depth + 1)? else {
+            return Ok(None);
+        };
         first.push(shape);
     }
-    let bound = |keyword: &str| map.get(keyword).and_then(Json::as_u64).map(|bound| usize::try_from(bound).unwrap_or(usize::MAX));
-    if ["minItems", "maxItems"].iter().any(|keyword| map.contains_key(*keyword) && bound(*keyword).is_none()) {
+    let bound = |keyword: &str| {
+        map.get(keyword)
+            .and_then(Json::as_u64)
+            .map(|bound| usize::try_from(bound).unwrap_or(usize::MAX))
+    };
+    if ["minItems", "maxItems"]
+        .iter()
+        .any(|keyword| map.contains_key(*keyword) && bound(keyword).is_none())
+    {
         return Ok(None);
     }
     Ok(Some(Positions {
@@ -322,12 +452,26 @@ fn rest(
 
 /// The types that names admit; `number` admits integers.
 fn types(names: &Json) -> u8 {
-    each(names).map(|name| if name == "number" { INTEGER | FLOAT } else { one(name) }).fold(0, |all, one| all | one)
+    each(names)
+        .map(|name| {
+            if name == "number" {
+                INTEGER | FLOAT
+            } else {
+                one(name)
+            }
+        })
+        .fold(0, |all, one| all | one)
 }
 
 fn each(names: &Json) -> impl Iterator<Item = &str> {
     let single = names.as_str();
-    single.into_iter().chain(names.as_array().into_iter().flatten().filter_map(Json::as_str))
+    single.into_iter().chain(
+        names
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str),
+    )
 }
 
 fn one(name: &str) -> u8 {
@@ -343,7 +487,11 @@ fn one(name: &str) -> u8 {
 }
 
 fn strings(values: &Json) -> Option<Box<[String]>> {
-    values.as_array()?.iter().map(|value| value.as_str().map(str::to_owned)).collect()
+    values
+        .as_array()?
+        .iter()
+        .map(|value| value.as_str().map(str::to_owned))
+        .collect()
 }
 
 fn sort(value: &Value) -> u8 {
@@ -372,7 +520,12 @@ fn found(sort: u8) -> &'static str {
 
 fn expected(types: u8) -> String {
     let mut names = Vec::new();
-    for (bit, name) in [(ARRAY, "an array"), (BOOLEAN, "a boolean"), (OBJECT, "an object"), (STRING, "a string")] {
+    for (bit, name) in [
+        (ARRAY, "an array"),
+        (BOOLEAN, "a boolean"),
+        (OBJECT, "an object"),
+        (STRING, "a string"),
+    ] {
         if types & bit != 0 {
             names.push(name);
         }
@@ -394,7 +547,10 @@ fn expected(types: u8) -> String {
 }
 
 fn fault(message: String) -> Fault {
-    Fault { path: Vec::new(), message }
+    Fault {
+        path: Vec::new(),
+        message,
+    }
 }
 
 fn within(mut fault: Fault, segment: Segment) -> Fault {

@@ -47,10 +47,20 @@ impl Validator {
 
 fn refused(error: &ValidationError<'_>, pointer: &str) -> SchemaError {
     let message: String = match error.kind() {
-        ValidationErrorKind::Referencing(_) => "a `$ref` points to nothing in this contract".to_owned(),
-        _ => error.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect(),
+        ValidationErrorKind::Referencing(_) => {
+            "a `$ref` points to nothing in this contract".to_owned()
+        }
+        _ => error
+            .to_string()
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .take(200)
+            .collect(),
     };
-    SchemaError { pointer: format!("{pointer}{}", error.instance_path().as_str()), message }
+    SchemaError {
+        pointer: format!("{pointer}{}", error.instance_path().as_str()),
+        message,
+    }
 }
 
 fn violation(error: &ValidationError<'_>) -> Violation {
@@ -61,16 +71,22 @@ fn violation(error: &ValidationError<'_>) -> Violation {
             LocationSegment::Index(position) => path::push_position(&mut field, position),
         }
     }
-    if let ValidationErrorKind::Required { property: Json::String(name) } = error.kind() {
+    if let ValidationErrorKind::Required {
+        property: Json::String(name),
+    } = error.kind()
+    {
         path::push_field(&mut field, name);
     }
-    if let ValidationErrorKind::AdditionalProperties { unexpected } | ValidationErrorKind::UnevaluatedProperties { unexpected } =
-        error.kind()
+    if let ValidationErrorKind::AdditionalProperties { unexpected }
+    | ValidationErrorKind::UnevaluatedProperties { unexpected } = error.kind()
         && let [name, ..] = unexpected.as_slice()
     {
         path::push_field(&mut field, name);
     }
-    Violation { field: path::or_root(field), message: message(error.kind()) }
+    Violation {
+        field: path::or_root(field),
+        message: message(error.kind()),
+    }
 }
 
 fn message(kind: &ValidationErrorKind) -> String {
@@ -80,9 +96,16 @@ fn message(kind: &ValidationErrorKind) -> String {
             "is not declared by the contract".to_owned()
         }
         Kind::Required { .. } => "is required and missing".to_owned(),
-        Kind::Type { kind: TypeKind::Single(r#type) } => format!("is not of type {type}"),
-        Kind::Type { kind: TypeKind::Multiple(types) } => {
-            let names: Vec<&str> = types.iter().map(|r#type| r#type.as_str()).collect();
+        Kind::Type {
+            kind: TypeKind::Single(r#type),
+        } => format!("is not of type {type}"),
+        Kind::Type {
+            kind: TypeKind::Multiple(types),
+        } => {
+            let names: Vec<&str> = types
+                .iter()
+                .map(jsonschema::types::JsonType::as_str)
+                .collect();
             format!("is not of type {}", names.join(" or "))
         }
         Kind::Format { format } => format!("is not of format `{format}`"),

@@ -13,7 +13,13 @@ fn scalar() -> impl Strategy<Value = Json> {
         (-3i64..4).prop_map(Json::from),
         Just(json!(1.0)),
         Just(json!(0.5)),
-        prop_oneof![Just("a"), Just("b"), Just("text"), Just("2026-01-01T00:00:00Z")].prop_map(Json::from),
+        prop_oneof![
+            Just("a"),
+            Just("b"),
+            Just("text"),
+            Just("2026-01-01T00:00:00Z")
+        ]
+        .prop_map(Json::from),
     ]
 }
 
@@ -25,7 +31,8 @@ fn value() -> impl Strategy<Value = Json> {
     scalar().prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
-            prop::collection::btree_map(name(), inner, 0..4).prop_map(|map| Json::Object(map.into_iter().collect())),
+            prop::collection::btree_map(name(), inner, 0..4)
+                .prop_map(|map| Json::Object(map.into_iter().collect())),
         ]
     })
 }
@@ -47,15 +54,28 @@ fn types() -> impl Strategy<Value = Json> {
 }
 
 /// One keyword with its value.
-fn keyword(inner: BoxedStrategy<Json>, structural: bool) -> BoxedStrategy<(String, Json)> {
-    let properties = prop::collection::btree_map(name(), inner.clone(), 0..3)
-        .prop_map(|map| ("properties".to_owned(), Json::Object(map.into_iter().collect())));
-    let required = prop::collection::btree_set(name(), 0..3)
-        .prop_map(|names| ("required".to_owned(), Json::from(names.into_iter().collect::<Vec<_>>())));
+fn keyword(inner: &BoxedStrategy<Json>, structural: bool) -> BoxedStrategy<(String, Json)> {
+    let properties = prop::collection::btree_map(name(), inner.clone(), 0..3).prop_map(|map| {
+        (
+            "properties".to_owned(),
+            Json::Object(map.into_iter().collect()),
+        )
+    });
+    let required = prop::collection::btree_set(name(), 0..3).prop_map(|names| {
+        (
+            "required".to_owned(),
+            Json::from(names.into_iter().collect::<Vec<_>>()),
+        )
+    });
     let list = |keyword: &'static str, least: usize| {
-        prop::collection::vec(inner.clone(), least..3).prop_map(move |schemas| (keyword.to_owned(), Json::from(schemas)))
+        prop::collection::vec(inner.clone(), least..3)
+            .prop_map(move |schemas| (keyword.to_owned(), Json::from(schemas)))
     };
-    let one = |keyword: &'static str| inner.clone().prop_map(move |schema| (keyword.to_owned(), schema));
+    let one = |keyword: &'static str| {
+        inner
+            .clone()
+            .prop_map(move |schema| (keyword.to_owned(), schema))
+    };
     let exact = prop_oneof![
         6 => types().prop_map(|types| ("type".to_owned(), types)),
         4 => properties,
@@ -95,12 +115,13 @@ fn schema(structural: bool) -> impl Strategy<Value = Json> {
         6 => types().prop_map(|types| json!({"type": types})),
     ];
     leaf.prop_recursive(4, 24, 3, move |inner| {
-        prop::collection::vec(keyword(inner.boxed(), structural), 1..4)
+        prop::collection::vec(keyword(&inner.boxed(), structural), 1..4)
             .prop_map(|keywords| Json::Object(keywords.into_iter().collect::<Map<_, _>>()))
     })
     .prop_map(|schema| match schema {
         Json::Object(mut map) => {
-            let node = json!({"type": ["object", "null"], "properties": {"a": {"$ref": "#/$defs/node"}}});
+            let node =
+                json!({"type": ["object", "null"], "properties": {"a": {"$ref": "#/$defs/node"}}});
             map.insert("$defs".to_owned(), json!({"node": node}));
             Json::Object(map)
         }
@@ -118,15 +139,29 @@ fn has(kind: &vrl::value::Kind, value: &Value) -> bool {
         Value::Object(map) => kind.as_object().is_some_and(|object| {
             map.iter().all(|(key, value)| {
                 let field = key.clone().into();
-                let known = object.known().get(&field).cloned().unwrap_or_else(|| object.unknown_kind());
+                let known = object
+                    .known()
+                    .get(&field)
+                    .cloned()
+                    .unwrap_or_else(|| object.unknown_kind());
                 has(&known, value)
-            }) && object.known().iter().all(|(key, kind)| kind.contains_undefined() || map.contains_key(key.as_str()))
+            }) && object
+                .known()
+                .iter()
+                .all(|(key, kind)| kind.contains_undefined() || map.contains_key(key.as_str()))
         }),
         Value::Array(items) => kind.as_array().is_some_and(|array| {
             items.iter().enumerate().all(|(position, value)| {
-                let known = array.known().get(&position.into()).cloned().unwrap_or_else(|| array.unknown_kind());
+                let known = array
+                    .known()
+                    .get(&position.into())
+                    .cloned()
+                    .unwrap_or_else(|| array.unknown_kind());
                 has(&known, value)
-            }) && array.known().iter().all(|(index, kind)| kind.contains_undefined() || index.to_usize() < items.len())
+            }) && array
+                .known()
+                .iter()
+                .all(|(index, kind)| kind.contains_undefined() || index.to_usize() < items.len())
         }),
         Value::Null => kind.contains_null(),
         Value::Boolean(_) => kind.contains_boolean(),

@@ -17,7 +17,11 @@ pub(super) struct Hidden {
 macro_rules! taking {
     ($kind:expr) => {{
         const PARAMETERS: &[vrl::compiler::function::Parameter] =
-            &[vrl::compiler::function::Parameter::required("value", $kind, "The value.")];
+            &[vrl::compiler::function::Parameter::required(
+                "value",
+                $kind,
+                "The value.",
+            )];
         PARAMETERS
     }};
 }
@@ -54,7 +58,12 @@ impl Function for Hidden {
         self.takes
     }
 
-    fn compile(&self, _: &TypeState, _: &mut FunctionCompileContext, arguments: ArgumentList) -> Compiled {
+    fn compile(
+        &self,
+        _: &TypeState,
+        _: &mut FunctionCompileContext,
+        arguments: ArgumentList,
+    ) -> Compiled {
         Ok((self.wrap)(arguments.required("value")))
     }
 }

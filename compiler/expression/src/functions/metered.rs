@@ -48,12 +48,22 @@ pub(super) fn functions() -> Vec<Hidden> {
         Hidden {
             name: Meter::Bounded.name(),
             takes: taking!(kind::ANY),
-            wrap: |value| Box::new(Metered { value, meter: Meter::Bounded }),
+            wrap: |value| {
+                Box::new(Metered {
+                    value,
+                    meter: Meter::Bounded,
+                })
+            },
         },
         Hidden {
             name: Meter::Charged.name(),
             takes: taking!(kind::ANY),
-            wrap: |value| Box::new(Metered { value, meter: Meter::Charged }),
+            wrap: |value| {
+                Box::new(Metered {
+                    value,
+                    meter: Meter::Charged,
+                })
+            },
         },
     ]
 }

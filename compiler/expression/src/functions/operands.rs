@@ -24,8 +24,16 @@ struct Defined(Box<dyn Expression>);
 
 pub(super) fn functions() -> Vec<Hidden> {
     vec![
-        Hidden { name: NUMBER, takes: taking!(kind::INTEGER | kind::FLOAT), wrap: |value| Box::new(Number(value)) },
-        Hidden { name: DEFINED, takes: taking!(kind::ANY), wrap: |value| Box::new(Defined(value)) },
+        Hidden {
+            name: NUMBER,
+            takes: taking!(kind::INTEGER | kind::FLOAT),
+            wrap: |value| Box::new(Number(value)),
+        },
+        Hidden {
+            name: DEFINED,
+            takes: taking!(kind::ANY),
+            wrap: |value| Box::new(Defined(value)),
+        },
     ]
 }
 
@@ -58,6 +66,8 @@ impl Expression for Defined {
     }
 
     fn type_info(&self, state: &TypeState) -> TypeInfo {
-        self.0.type_info(state).map_result(vrl::compiler::TypeDef::upgrade_undefined)
+        self.0
+            .type_info(state)
+            .map_result(vrl::compiler::TypeDef::upgrade_undefined)
     }
 }

@@ -19,7 +19,12 @@ impl Walk<'_> {
         if forgets {
             node = super::variables::call(Assumption::Any.assume(), Node::new(span, node));
         }
-        Walked { node, cost: walked.cost, declared: None, size: walked.size }
+        Walked {
+            node,
+            cost: walked.cost,
+            declared: None,
+            size: walked.size,
+        }
     }
 
     pub(super) fn function_call(&mut self, call: ast::FunctionCall) -> Walked<ast::FunctionCall> {
@@ -46,7 +51,13 @@ impl Walk<'_> {
                 self.variables.in_place = false;
                 cost = cost.and(expr.cost);
                 size = size.and(expr.size);
-                Node::new(span, ast::FunctionArgument { ident: argument.ident, expr: expr.node })
+                Node::new(
+                    span,
+                    ast::FunctionArgument {
+                        ident: argument.ident,
+                        expr: expr.node,
+                    },
+                )
             })
             .collect();
         // Once to check the arguments and once by the function itself.
@@ -55,7 +66,10 @@ impl Walk<'_> {
         let closure = call.closure.map(|closure| {
             let (span, closure) = closure.take();
             self.closures += 1;
-            let names = closure.variables.iter().map(|variable| variable.inner().to_string());
+            let names = closure
+                .variables
+                .iter()
+                .map(|variable| variable.inner().to_string());
             let before = self.growth.enter(names);
             let block = self.block(closure.block);
             self.growth.leave(before);
@@ -69,11 +83,30 @@ impl Walk<'_> {
                 nodes.push(self.growth.metered(Meter::Charged, last));
             }
             let body = Node::new(block_span, ast::Block(nodes));
-            cost = Cost { compile: cost.compile.saturating_add(block.cost.compile), ..cost };
-            Node::new(span, ast::FunctionClosure { variables: closure.variables, block: body })
+            cost = Cost {
+                compile: cost.compile.saturating_add(block.cost.compile),
+                ..cost
+            };
+            Node::new(
+                span,
+                ast::FunctionClosure {
+                    variables: closure.variables,
+                    block: body,
+                },
+            )
         });
-        let node = ast::FunctionCall { ident: call.ident, abort_on_error: call.abort_on_error, arguments, closure };
-        Walked { node, cost, declared: None, size }
+        let node = ast::FunctionCall {
+            ident: call.ident,
+            abort_on_error: call.abort_on_error,
+            arguments,
+            closure,
+        };
+        Walked {
+            node,
+            cost,
+            declared: None,
+            size,
+        }
     }
 
     fn unknown_function(&mut self, ident: &Node<ast::Ident>, name: &str) {
@@ -101,9 +134,15 @@ impl Walk<'_> {
 
     /// `del` changes the message, or a variable.
     fn deletion(&mut self, call: &ast::FunctionCall) {
-        let Some(argument) = call.arguments.first() else { return };
-        let Expr::Query(query) = argument.inner().expr.inner() else { return };
-        let QueryTarget::External(prefix) = query.inner().target.inner() else { return };
+        let Some(argument) = call.arguments.first() else {
+            return;
+        };
+        let Expr::Query(query) = argument.inner().expr.inner() else {
+            return;
+        };
+        let QueryTarget::External(prefix) = query.inner().target.inner() else {
+            return;
+        };
         let span = query.span().range();
         self.external_write(*prefix, &span);
     }
@@ -116,10 +155,20 @@ impl Walk<'_> {
             _ => return,
         };
         let named = call.arguments.iter().find(|argument| {
-            argument.inner().ident.as_ref().is_some_and(|ident| ident.inner().as_ref() == keyword)
+            argument
+                .inner()
+                .ident
+                .as_ref()
+                .is_some_and(|ident| ident.inner().as_ref() == keyword)
         });
-        let positional = call.arguments.iter().filter(|argument| argument.inner().ident.is_none()).nth(position);
-        let Some(argument) = named.or(positional) else { return };
+        let positional = call
+            .arguments
+            .iter()
+            .filter(|argument| argument.inner().ident.is_none())
+            .nth(position);
+        let Some(argument) = named.or(positional) else {
+            return;
+        };
         let length = match argument.inner().expr.inner() {
             Expr::Literal(literal) => match literal.inner() {
                 Literal::String(template) => template.as_literal_string().map(str::len),
@@ -129,22 +178,39 @@ impl Walk<'_> {
             _ => None,
         };
         if length.is_none_or(|length| length > INSERTED) {
-            let message = format!("{what} of `{name}` must be a literal of at most {INSERTED} bytes");
+            let message =
+                format!("{what} of `{name}` must be a literal of at most {INSERTED} bytes");
             let help = "a longer one, repeated, could make the result far larger than the message";
             self.not_allowed(argument.span().range(), &message, help);
         }
     }
 
     /// A write to the payload or the metadata, wherever it is not a map's own statement.
-    pub(super) fn external_write(&mut self, prefix: vrl::path::PathPrefix, span: &std::ops::Range<usize>) -> bool {
+    pub(super) fn external_write(
+        &mut self,
+        prefix: vrl::path::PathPrefix,
+        span: &std::ops::Range<usize>,
+    ) -> bool {
         let (message, help) = if prefix == vrl::path::PathPrefix::Metadata {
-            ("the metadata `%` is read-only", "put the value into the payload")
+            (
+                "the metadata `%` is read-only",
+                "put the value into the payload",
+            )
         } else if self.purpose == Purpose::Filter {
-            ("a filter does not change the message", "use `==` to compare, or a `map` step to change the payload")
+            (
+                "a filter does not change the message",
+                "use `==` to compare, or a `map` step to change the payload",
+            )
         } else if self.purpose == Purpose::Computed {
-            ("a computed value does not change the message", "use a `map` step to change the payload")
+            (
+                "a computed value does not change the message",
+                "use a `map` step to change the payload",
+            )
         } else if self.closures > 0 {
-            ("a closure does not change the payload", "change a variable in the closure, and the payload after it")
+            (
+                "a closure does not change the payload",
+                "change a variable in the closure, and the payload after it",
+            )
         } else {
             return true;
         };
@@ -156,6 +222,11 @@ impl Walk<'_> {
 /// Whether VRL has a function that the list leaves out.
 fn vrl_knows(name: &str) -> bool {
     static ALL: std::sync::LazyLock<std::collections::BTreeSet<&'static str>> =
-        std::sync::LazyLock::new(|| vrl::stdlib::all().iter().map(|function| function.identifier()).collect());
+        std::sync::LazyLock::new(|| {
+            vrl::stdlib::all()
+                .iter()
+                .map(|function| function.identifier())
+                .collect()
+        });
     ALL.contains(name)
 }

@@ -45,7 +45,10 @@ impl Size {
     }
 
     pub(super) fn times(self, factor: u64) -> Self {
-        Self { copies: self.copies.saturating_mul(factor), growth: self.growth.saturating_mul(factor) }
+        Self {
+            copies: self.copies.saturating_mul(factor),
+            growth: self.growth.saturating_mul(factor),
+        }
     }
 
     /// Whether no expression may be that large.
@@ -56,13 +59,22 @@ impl Size {
 
 impl Growth {
     pub(super) fn new(meter: bool) -> Self {
-        Self { variables: BTreeMap::new(), payload: 1, parameters: Vec::new(), found: false, meter }
+        Self {
+            variables: BTreeMap::new(),
+            payload: 1,
+            parameters: Vec::new(),
+            found: false,
+            meter,
+        }
     }
 
     /// The payload or a part of it is read.
     pub(super) fn payload(&mut self, closures: usize) -> Size {
         self.found |= closures > 0;
-        Size { copies: 1, growth: self.payload }
+        Size {
+            copies: 1,
+            growth: self.payload,
+        }
     }
 
     /// A variable or a part of it is read.
@@ -70,7 +82,10 @@ impl Growth {
         if closures > 0 && !self.parameters.iter().any(|parameter| parameter == name) {
             self.found = true;
         }
-        Size { copies: 1, growth: self.variables.get(name).copied().unwrap_or(1) }
+        Size {
+            copies: 1,
+            growth: self.variables.get(name).copied().unwrap_or(1),
+        }
     }
 
     /// A variable gets a value.
@@ -100,7 +115,12 @@ impl Growth {
 
     /// A value that is assigned, or returned by a closure, metered if need be.
     pub(super) fn metered(&self, meter: Meter, value: Node<Expr>) -> Node<Expr> {
-        if !self.meter || matches!(value.inner(), Expr::Literal(_) | Expr::Assignment(_) | Expr::Abort(_) | Expr::Break(_)) {
+        if !self.meter
+            || matches!(
+                value.inner(),
+                Expr::Literal(_) | Expr::Assignment(_) | Expr::Abort(_) | Expr::Break(_)
+            )
+        {
             return value;
         }
         let span = value.span();

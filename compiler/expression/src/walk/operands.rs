@@ -8,8 +8,20 @@ use crate::functions::{DEFINED, NUMBER};
 
 /// Functions whose results are numbers, whether or not they may fail.
 const NUMERIC: [&str; 14] = [
-    "abs", "ceil", "float", "floor", "int", "length", "mod", "parse_duration", "parse_float", "parse_int", "round",
-    "strlen", "to_float", "to_int",
+    "abs",
+    "ceil",
+    "float",
+    "floor",
+    "int",
+    "length",
+    "mod",
+    "parse_duration",
+    "parse_float",
+    "parse_int",
+    "round",
+    "strlen",
+    "to_float",
+    "to_int",
 ];
 
 impl Walk<'_> {
@@ -35,19 +47,25 @@ impl Walk<'_> {
 
     fn is_number(&self, expr: &Expr) -> bool {
         match expr {
-            Expr::Literal(literal) => matches!(literal.inner(), Literal::Integer(_) | Literal::Float(_)),
+            Expr::Literal(literal) => {
+                matches!(literal.inner(), Literal::Integer(_) | Literal::Float(_))
+            }
             Expr::Container(container) => match container.inner() {
                 Container::Group(group) => self.is_number(group.inner().0.inner()),
                 _ => false,
             },
             Expr::Op(op) => match op.inner().1.inner() {
                 Opcode::Sub | Opcode::Div | Opcode::Mul => true,
-                Opcode::Add | Opcode::Err => self.is_number(op.inner().0.inner()) && self.is_number(op.inner().2.inner()),
+                Opcode::Add | Opcode::Err => {
+                    self.is_number(op.inner().0.inner()) && self.is_number(op.inner().2.inner())
+                }
                 _ => false,
             },
             Expr::FunctionCall(call) => NUMERIC.contains(&call.inner().ident.inner().as_ref()),
             Expr::Query(query) => match query.inner().target.inner() {
-                QueryTarget::External(PathPrefix::Event) => self.payload.is_no_text(query.inner().path.inner()),
+                QueryTarget::External(PathPrefix::Event) => {
+                    self.payload.is_no_text(query.inner().path.inner())
+                }
                 _ => false,
             },
             _ => false,

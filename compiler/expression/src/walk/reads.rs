@@ -50,33 +50,59 @@ impl Walk<'_> {
                 self.queried(Node::new(target_span, ident))
             }
         };
-        let query = ast::Query { target: Node::new(target_span, target), path: query.path };
-        Walked { node: Expr::Query(Node::new(span, query)), cost, declared, size }
+        let query = ast::Query {
+            target: Node::new(target_span, target),
+            path: query.path,
+        };
+        Walked {
+            node: Expr::Query(Node::new(span, query)),
+            cost,
+            declared,
+            size,
+        }
     }
 
     fn read(&mut self, prefix: PathPrefix, path: &OwnedValuePath, span: &Range<usize>) {
-        let fields = if prefix == PathPrefix::Event { &self.payload } else { &self.metadata };
+        let fields = if prefix == PathPrefix::Event {
+            &self.payload
+        } else {
+            &self.metadata
+        };
         if let Err(undeclared) = fields.read(path) {
             let mistake = self.undeclared(prefix, path, span, &undeclared);
             self.mistakes.push(mistake);
         }
     }
 
-    fn undeclared(&self, prefix: PathPrefix, path: &OwnedValuePath, span: &Range<usize>, found: &Undeclared) -> Mistake {
+    fn undeclared(
+        &self,
+        prefix: PathPrefix,
+        path: &OwnedValuePath,
+        span: &Range<usize>,
+        found: &Undeclared,
+    ) -> Mistake {
         let span = diagnose::within(self.source, span);
-        let sign = if prefix == PathPrefix::Event { '.' } else { '%' };
+        let sign = if prefix == PathPrefix::Event {
+            '.'
+        } else {
+            '%'
+        };
         let parent = shown(sign, &path.segments[..found.segment]);
         let whole = shown(sign, &path.segments[..=found.segment]);
         let places = places(&self.source[span.clone()], span.start);
         let place = (places.len() == path.segments.len()).then(|| places[found.segment].clone());
         let meant = match &path.segments[found.segment] {
-            OwnedSegment::Field(name) => diagnose::nearest(name, found.beside.iter().map(String::as_str)),
+            OwnedSegment::Field(name) => {
+                diagnose::nearest(name, found.beside.iter().map(String::as_str))
+            }
             OwnedSegment::Index(_) => None,
         };
         let message = match found.parent {
             Parent::NoObject => format!("`{parent}` has no fields, so there is no `{whole}`"),
             Parent::NoArray => format!("`{parent}` has no item there, so there is no `{whole}`"),
-            Parent::Closed if prefix == PathPrefix::Metadata => format!("the metadata has no `{whole}`"),
+            Parent::Closed if prefix == PathPrefix::Metadata => {
+                format!("the metadata has no `{whole}`")
+            }
             Parent::Open | Parent::Closed => format!("no contract declares `{whole}`"),
         };
         let help = match meant {
@@ -95,8 +121,16 @@ impl Walk<'_> {
             }
             None => None,
         };
-        let fix = meant.zip(place.clone()).map(|(meant, place)| (place, quoted(meant)));
-        Mistake { kind: MistakeKind::UnknownField, span: place.unwrap_or(span), message, help, fix }
+        let fix = meant
+            .zip(place.clone())
+            .map(|(meant, place)| (place, quoted(meant)));
+        Mistake {
+            kind: MistakeKind::UnknownField,
+            span: place.unwrap_or(span),
+            message,
+            help,
+            fix,
+        }
     }
 }
 
@@ -106,8 +140,14 @@ fn quoted(name: &str) -> String {
 
 /// A path as it is written.
 fn shown(sign: char, segments: &[OwnedSegment]) -> String {
-    let path = OwnedValuePath { segments: segments.to_vec() };
-    format!("{sign}{path}").chars().map(|c| if c.is_control() { ' ' } else { c }).take(100).collect()
+    let path = OwnedValuePath {
+        segments: segments.to_vec(),
+    };
+    format!("{sign}{path}")
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(100)
+        .collect()
 }
 
 /// Where each segment of a written path stands, without dots and brackets.
@@ -128,11 +168,18 @@ fn places(text: &str, start: usize) -> Vec<Range<usize>> {
                 places.push(start + from..start + at);
             }
             b'[' => {
-                at += bytes[at..].iter().position(|byte| *byte == b']').unwrap_or(bytes.len() - at - 1) + 1;
+                at += bytes[at..]
+                    .iter()
+                    .position(|byte| *byte == b']')
+                    .unwrap_or(bytes.len() - at - 1)
+                    + 1;
                 places.push(start + from..start + at);
             }
             byte if byte.is_ascii_alphanumeric() || b"_@".contains(&byte) => {
-                at += bytes[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_@".contains(byte)).count();
+                at += bytes[at..]
+                    .iter()
+                    .take_while(|byte| byte.is_ascii_alphanumeric() || b"_@".contains(byte))
+                    .count();
                 places.push(start + from..start + at);
             }
             _ => return Vec::new(),

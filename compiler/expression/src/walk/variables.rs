@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use vrl::parser::ast::{
-    self, Assignment, AssignmentOp, AssignmentTarget, Container, Expr, Literal, Node, Opcode, QueryTarget,
+    self, Assignment, AssignmentOp, AssignmentTarget, Container, Expr, Literal, Node, Opcode,
+    QueryTarget,
 };
 
 use super::Walk;
@@ -25,7 +26,10 @@ pub(super) struct Variables {
 
 impl Variables {
     pub(super) fn new(assumptions: Assumptions) -> Self {
-        Self { assumptions, ..Self::default() }
+        Self {
+            assumptions,
+            ..Self::default()
+        }
     }
 
     /// Variables that a closure changes and that live outside of it.
@@ -61,7 +65,10 @@ impl Walk<'_> {
         match assumption {
             Some(assumption) if !std::mem::take(&mut self.variables.in_place) => {
                 let span = ident.span();
-                QueryTarget::FunctionCall(function(assumption.assume(), Node::new(span, Expr::Variable(ident))))
+                QueryTarget::FunctionCall(function(
+                    assumption.assume(),
+                    Node::new(span, Expr::Variable(ident)),
+                ))
             }
             _ => QueryTarget::Internal(ident.into_inner()),
         }
@@ -74,16 +81,32 @@ impl Walk<'_> {
 
     /// A variable is assigned; `first` is what is known of the value by its look.
     pub(super) fn assigned(&mut self, target: &Node<AssignmentTarget>, first: Assumption) {
-        let Some((name, whole)) = name(target.inner()) else { return };
+        let Some((name, whole)) = name(target.inner()) else {
+            return;
+        };
         let closures = self.closures;
+        let below = if is_field(target.inner()) {
+            Assumption::Object
+        } else {
+            Assumption::Array
+        };
         let variables = &mut self.variables;
         match variables.first.get(name) {
             Some((around, assumption)) if *around < closures => {
                 variables.changed.insert(name.to_owned(), *assumption);
             }
+            // VRL is wrong about a write below what is an object only sometimes.
+            Some((_, assumption)) if !whole && *assumption != below => {
+                variables.changed.insert(name.to_owned(), Assumption::Any);
+            }
+            Some((around, assumption)) if whole && *assumption != first => {
+                variables
+                    .first
+                    .insert(name.to_owned(), (*around, Assumption::Any));
+            }
             Some(_) => {}
             None => {
-                let first = if whole { first } else { Assumption::Any };
+                let first = if whole { first } else { below };
                 variables.first.insert(name.to_owned(), (closures, first));
             }
         }
@@ -91,7 +114,9 @@ impl Walk<'_> {
 
     /// The value for a variable of which something is assumed.
     pub(super) fn ensured(&self, target: &Node<AssignmentTarget>, value: Node<Expr>) -> Node<Expr> {
-        let Some((name, whole)) = name(target.inner()) else { return value };
+        let Some((name, whole)) = name(target.inner()) else {
+            return value;
+        };
         match self.variables.assumptions.get(name) {
             Some(Assumption::Any) | None => value,
             Some(assumption) if whole => {
@@ -110,20 +135,36 @@ impl Walk<'_> {
 
     /// `x |= y` as `x = x | y`, so that reading `x` is a reading like any other.
     pub(super) fn unmerged(&self, assignment: Assignment) -> Assignment {
-        let Assignment::Single { target, op: AssignmentOp::Merge, expr } = assignment else { return assignment };
-        let assumed = name(target.inner()).is_some_and(|(name, _)| self.variables.assumptions.contains_key(name));
+        let Assignment::Single {
+            target,
+            op: AssignmentOp::Merge,
+            expr,
+        } = assignment
+        else {
+            return assignment;
+        };
+        let assumed = name(target.inner())
+            .is_some_and(|(name, _)| self.variables.assumptions.contains_key(name));
         if !assumed {
-            return Assignment::Single { target, op: AssignmentOp::Merge, expr };
+            return Assignment::Single {
+                target,
+                op: AssignmentOp::Merge,
+                expr,
+            };
         }
         let span = expr.span();
         let left = Node::new(target.span(), target.inner().to_expr(target.span()));
         let op = ast::Op(Box::new(left), Node::new(span, Opcode::Merge), expr);
         let expr = Box::new(Node::new(span, Expr::Op(Node::new(span, op))));
-        Assignment::Single { target, op: AssignmentOp::Assign, expr }
+        Assignment::Single {
+            target,
+            op: AssignmentOp::Assign,
+            expr,
+        }
     }
 
     /// What can be assumed of a variable that starts with this value.
-    pub(super) fn constant(&self, expr: &Expr) -> Assumption {
+    pub(super) fn constant(expr: &Expr) -> Assumption {
         match expr {
             Expr::Literal(literal) => match literal.inner() {
                 Literal::String(_) | Literal::RawString(_) => Assumption::Bytes,
@@ -147,7 +188,9 @@ pub(super) fn name(target: &AssignmentTarget) -> Option<(&str, bool)> {
     match target {
         AssignmentTarget::Internal(ident, path) => Some((ident.as_ref(), path.is_none())),
         AssignmentTarget::Query(query) => match query.target.inner() {
-            QueryTarget::Internal(ident) => Some((ident.as_ref(), query.path.inner().segments.is_empty())),
+            QueryTarget::Internal(ident) => {
+                Some((ident.as_ref(), query.path.inner().segments.is_empty()))
+            }
             _ => None,
         },
         _ => None,
@@ -160,7 +203,9 @@ fn is_field(target: &AssignmentTarget) -> bool {
         AssignmentTarget::Query(query) => query.path.inner(),
         _ => return false,
     };
-    path.segments.first().is_some_and(vrl::path::OwnedSegment::is_field)
+    path.segments
+        .first()
+        .is_some_and(vrl::path::OwnedSegment::is_field)
 }
 
 /// A call of one of our functions around an expression.
@@ -173,7 +218,13 @@ fn function(name: &str, argument: Node<Expr>) -> ast::FunctionCall {
     ast::FunctionCall {
         ident: Node::new(span, ast::Ident::new(name)),
         abort_on_error: false,
-        arguments: vec![Node::new(span, ast::FunctionArgument { ident: None, expr: argument })],
+        arguments: vec![Node::new(
+            span,
+            ast::FunctionArgument {
+                ident: None,
+                expr: argument,
+            },
+        )],
         closure: None,
     }
 }

@@ -19,14 +19,18 @@ impl Walk<'_> {
         }
         match self.unmerged(assignment) {
             Assignment::Single { target, op, expr } => {
-                let first = self.constant(expr.inner());
+                let first = Self::constant(expr.inner());
                 let mut value = self.expr(*expr, Place::Statement);
                 self.target(&target, &op, value.declared.clone());
                 self.assigned(&target, first);
                 self.grown(&target, &op, value.size);
                 value.node = self.growth.metered(Meter::Bounded, value.node);
                 value.node = self.ensured(&target, value.node);
-                let assignment = Assignment::Single { target, op, expr: Box::new(value.node) };
+                let assignment = Assignment::Single {
+                    target,
+                    op,
+                    expr: Box::new(value.node),
+                };
                 Walked {
                     node: Expr::Assignment(Node::new(span, assignment)),
                     cost: value.cost.above(16, 2),
@@ -46,7 +50,12 @@ impl Walk<'_> {
                     let message = "a program whose values may grow far beyond the message cannot use `value, err = …`";
                     self.not_allowed(span.range(), message, help);
                 }
-                let assignment = Assignment::Infallible { ok, err, op, expr: Box::new(value.node) };
+                let assignment = Assignment::Infallible {
+                    ok,
+                    err,
+                    op,
+                    expr: Box::new(value.node),
+                };
                 Walked {
                     node: Expr::Assignment(Node::new(span, assignment)),
                     cost: value.cost.above(16, 2),
@@ -70,7 +79,12 @@ impl Walk<'_> {
         }
     }
 
-    fn target(&mut self, target: &Node<AssignmentTarget>, op: &AssignmentOp, value: Option<Declared>) {
+    fn target(
+        &mut self,
+        target: &Node<AssignmentTarget>,
+        op: &AssignmentOp,
+        value: Option<Declared>,
+    ) {
         let root = OwnedValuePath::root();
         let (prefix, path): (Option<PathPrefix>, &OwnedValuePath) = match target.inner() {
             AssignmentTarget::Noop => return,
@@ -85,10 +99,17 @@ impl Walk<'_> {
             },
         };
         let span = target.span().range();
-        let far = path.segments.iter().any(|segment| matches!(segment, OwnedSegment::Index(index) if index.abs() > POSITION));
+        let far = path
+            .segments
+            .iter()
+            .any(|segment| matches!(segment, OwnedSegment::Index(index) if index.abs() > POSITION));
         if far {
             let help = "VRL fills what is before it with nulls";
-            self.not_allowed(span, &format!("positions beyond {POSITION} cannot be written"), help);
+            self.not_allowed(
+                span,
+                &format!("positions beyond {POSITION} cannot be written"),
+                help,
+            );
             return;
         }
         let Some(prefix) = prefix else { return };

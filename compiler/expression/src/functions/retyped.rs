@@ -1,0 +1,109 @@
+//! Functions whose results VRL types wrongly: those that take closures, as if the closure ran exactly
+//! once, and a few others. What is inside such a result is unknown here.
+
+use vrl::compiler::function::{
+    ArgumentList, Compiled, Example, FunctionCompileContext, Parameter, closure,
+};
+use vrl::compiler::state::{TypeInfo, TypeState};
+use vrl::compiler::{Context, Expression, Function, Resolved, TypeDef};
+use vrl::value::kind::Collection;
+use vrl::value::{Kind, Value};
+
+/// A function whose result keeps its outermost type only.
+#[derive(Debug)]
+pub(super) struct Opaque<F>(pub(super) F);
+
+/// A function whose result is an object or an array.
+#[derive(Debug)]
+pub(super) struct Container<F>(pub(super) F);
+
+#[derive(Clone, Debug)]
+struct Retyped {
+    call: Box<dyn Expression>,
+    retype: fn(TypeDef) -> TypeDef,
+}
+
+macro_rules! retyped {
+    ($name:ident, $retype:expr) => {
+        impl<F: Function> Function for $name<F> {
+            fn identifier(&self) -> &'static str {
+                self.0.identifier()
+            }
+
+            fn usage(&self) -> &'static str {
+                self.0.usage()
+            }
+
+            fn category(&self) -> &'static str {
+                self.0.category()
+            }
+
+            fn return_kind(&self) -> u16 {
+                self.0.return_kind()
+            }
+
+            fn pure(&self) -> bool {
+                self.0.pure()
+            }
+
+            fn examples(&self) -> &'static [Example] {
+                self.0.examples()
+            }
+
+            fn parameters(&self) -> &'static [Parameter] {
+                self.0.parameters()
+            }
+
+            fn closure(&self) -> Option<closure::Definition> {
+                self.0.closure()
+            }
+
+            fn compile(
+                &self,
+                state: &TypeState,
+                context: &mut FunctionCompileContext,
+                arguments: ArgumentList,
+            ) -> Compiled {
+                Ok(Box::new(Retyped {
+                    call: self.0.compile(state, context, arguments)?,
+                    retype: $retype,
+                }))
+            }
+        }
+    };
+}
+
+retyped!(Opaque, opaque);
+retyped!(Container, container);
+
+impl Expression for Retyped {
+    fn resolve(&self, context: &mut Context<'_>) -> Resolved {
+        self.call.resolve(context)
+    }
+
+    fn resolve_constant(&self, _: &TypeState) -> Option<Value> {
+        None
+    }
+
+    fn type_info(&self, state: &TypeState) -> TypeInfo {
+        self.call.type_info(state).map_result(self.retype)
+    }
+}
+
+fn opaque(result: TypeDef) -> TypeDef {
+    let mut kind: Kind = result.kind().clone();
+    if kind.is_never() {
+        return result;
+    }
+    if kind.contains_object() {
+        kind.add_object(Collection::any());
+    }
+    if kind.contains_array() {
+        kind.add_array(Collection::any());
+    }
+    result.with_kind(kind)
+}
+
+fn container(result: TypeDef) -> TypeDef {
+    result.with_kind(Kind::object(Collection::any()).or_array(Collection::any()))
+}
