@@ -68,6 +68,19 @@ pub(crate) fn declared(
 }
 
 impl Project {
+    /// Whether texts and findings are those of `other`.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        let texts = |project: &Self| -> Vec<_> {
+            let texts = project.documents.iter();
+            texts
+                .map(|it| (it.origin.clone(), Arc::clone(&it.text)))
+                .collect()
+        };
+        self.compiled.diagnostics == other.compiled.diagnostics
+            && self.unreadable == other.unreadable
+            && texts(self) == texts(other)
+    }
+
     /// Whether anything is wrong.
     pub(crate) fn has_errors(&self) -> bool {
         !self.unreadable.is_empty()

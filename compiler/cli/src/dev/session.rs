@@ -1,5 +1,9 @@
 //! Everything that runs while dev runs, and what happens when something changes.
 
+mod keys;
+mod reports;
+mod runtimes;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,16 +17,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vrsky_broker::{Broker, Keys, Server, ServerConfig};
-use vrsky_plan::report::State as FlowState;
 use vrsky_plan::{FlowId, Plan, Program, Report, TenantId, TenantName};
 
 use super::blame::Blame;
 use super::console::Console;
-use super::event::{Event, Told, ToldError};
+use super::event::Event;
 use super::load::{Loader, Read};
 use super::pending::Pending;
 use super::process::Process;
-use super::runtime::{self, Happening, Launch};
+use super::runtime::{self, Happening};
 use super::secrets;
 use super::state::{self, State};
 use super::watch::Watch;
@@ -97,7 +100,7 @@ impl Session {
         let fresh = arguments.fresh;
         let folder = root.to_owned();
         let mut state = tokio::task::spawn_blocking(move || State::open(&folder, fresh)).await??;
-        let keys = load_keys(&state)?;
+        let keys = keys::load(&state)?;
         let mut config = ServerConfig::local(state.folder().join("nats"));
         config.port = state.server_port();
         let server = Server::start(&config, &keys).await?;
@@ -208,7 +211,10 @@ impl Session {
         let read = self.loader.read()?;
         let is_same = self.read.as_ref() == Some(&read);
         if is_same {
-            return self.refresh_secrets();
+            if self.refresh_secrets() {
+                self.trouble = None;
+            }
+            return Ok(());
         }
         let before: Incumbents = self
             .broker
@@ -221,24 +227,32 @@ impl Session {
         let project = self.loader.compile(&read, before.clone())?;
         let plan = project.compiled.plan.clone();
         self.recheck(project.compiled.recheck_at);
-        self.tell_findings(&project, seen);
+        // Something that is tried again is no news.
+        if self
+            .project
+            .as_ref()
+            .is_none_or(|told| !told.says_the_same(&project))
+        {
+            self.tell_findings(&project, seen);
+        }
         let has_errors = project.has_errors();
         self.project = Some(project);
         self.blame = Blame::default();
         self.read = Some(read);
         if self.keys.provide(&plan)? {
-            save_keys(&self.state, &self.keys)?;
+            keys::save(&self.state, &self.keys)?;
         }
-        self.refresh_secrets()?;
+        let has_secrets = self.refresh_secrets();
         self.stop_runtimes_without(&plan).await;
         let applied = self.broker.apply(&plan, &self.keys).await?;
         for failure in &applied.failed {
             self.trouble(&anyhow::anyhow!("{} ({})", failure.message, failure.reason));
         }
-        let applied_fully = applied.failed.is_empty();
-        if !applied_fully {
+        if !applied.failed.is_empty() {
             self.read = None;
             self.wake_at(AGAIN);
+        } else if has_secrets {
+            self.trouble = None;
         }
         self.console.keep(|flow| holds(&plan, flow));
         self.start_runtimes_of(&plan)?;
@@ -252,9 +266,6 @@ impl Session {
         let is_nothing = has_errors && pending.flows.is_empty() && pending.actions.is_empty();
         if !is_nothing || !self.ready {
             self.pending = Some(pending.after(self.pending.take(), &plan));
-        }
-        if applied_fully {
-            self.trouble = None;
         }
         self.settle();
         Ok(())
@@ -304,222 +315,23 @@ impl Session {
         self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
     }
 
-    fn refresh_secrets(&mut self) -> anyhow::Result<()> {
+    /// Whether the secrets are as their file says. One that cannot be read holds no manifest up.
+    fn refresh_secrets(&mut self) -> bool {
         let file = self.state.folder().join(state::SECRETS);
         let Some(project) = &self.project else {
-            return Ok(());
+            return true;
         };
-        let secrets = secrets::collect(&file, &project.compiled.plan, |name| {
-            std::env::var(name).ok()
-        })?;
-        let folder = self.secrets_folder();
-        secrets::write(&folder, &secrets)
+        let variable = |name: &str| std::env::var(name).ok();
+        let written = secrets::collect(&file, &project.compiled.plan, variable)
+            .and_then(|secrets| secrets::write(&self.secrets_folder(), &secrets));
+        if let Err(error) = &written {
+            self.trouble(error);
+        }
+        written.is_ok()
     }
 
     fn secrets_folder(&self) -> PathBuf {
         self.state.folder().join("run").join("secrets")
-    }
-
-    async fn stop_runtimes_without(&mut self, plan: &Plan) {
-        let gone: Vec<TenantName> = self
-            .runtimes
-            .keys()
-            .filter(|tenant| !plan.tenants.contains_key(*tenant))
-            .cloned()
-            .collect();
-        for tenant in gone {
-            if let Some(kept) = self.runtimes.remove(&tenant) {
-                kept.stop.cancel();
-                self.ended(kept).await;
-            }
-        }
-    }
-
-    /// Waits for a runtime that was asked to end. Happenings are taken meanwhile: a full channel
-    /// would hold its task up for ever.
-    async fn ended(&mut self, mut kept: Kept) {
-        loop {
-            tokio::select! {
-                _ = &mut kept.task => return,
-                Some(happening) = self.happenings.recv() => {
-                    let _ = self.happened(happening);
-                }
-            }
-        }
-    }
-
-    fn start_runtimes_of(&mut self, plan: &Plan) -> anyhow::Result<()> {
-        for (name, tenant) in &plan.tenants {
-            for role in tenant.roles.keys() {
-                let file = runtime::creds_file(self.state.folder(), name, role);
-                let text = self.keys.credentials(&tenant.id, role)?;
-                if std::fs::read_to_string(&file).ok().as_deref() != Some(&text) {
-                    state::write_private(&file, text.as_bytes())?;
-                }
-            }
-            self.state
-                .memory
-                .tenants
-                .insert(name.clone(), tenant.id.to_string());
-            if self.runtimes.contains_key(name) {
-                continue;
-            }
-            let port = self.state.port(name, self.listen)?;
-            let listen = SocketAddr::new(self.listen.ip(), port);
-            let launch = Launch {
-                binary: self.binary.clone(),
-                tenant: name.clone(),
-                tenant_id: tenant.id.clone(),
-                nats: self.state.memory.nats.clone().unwrap_or_default(),
-                creds: runtime::creds_file(self.state.folder(), name, "runtime"),
-                listen,
-                secrets: self.secrets_folder(),
-                folder: self.root.clone(),
-            };
-            let stop = CancellationToken::new();
-            let task = runtime::keep(launch, self.sender.clone(), stop.clone());
-            let kept = Kept {
-                stop,
-                task,
-                process: None,
-                listen,
-            };
-            self.runtimes.insert(name.clone(), kept);
-        }
-        self.state
-            .memory
-            .tenants
-            .retain(|name, _| plan.tenants.contains_key(name));
-        self.state.save()
-    }
-
-    fn happened(&mut self, happening: Happening) -> anyhow::Result<()> {
-        let event = match happening {
-            Happening::Line { tenant, text } => Event::Output { tenant, line: text },
-            Happening::Started { tenant, process } => {
-                let pid = process.pid;
-                if let Some(kept) = self.runtimes.get_mut(&tenant) {
-                    kept.process = Some(process);
-                }
-                self.remember_processes()?;
-                Event::Runtime {
-                    tenant,
-                    pid,
-                    state: "started",
-                    reason: None,
-                    restart_in_ms: None,
-                }
-            }
-            Happening::Exited {
-                tenant,
-                pid,
-                reason,
-                again,
-            } => {
-                if let Some(kept) = self.runtimes.get_mut(&tenant) {
-                    kept.process = None;
-                }
-                self.remember_processes()?;
-                let restart_in_ms = again.map(|pause| pause.as_millis() as u64);
-                Event::Runtime {
-                    tenant,
-                    pid,
-                    state: "exited",
-                    reason: Some(reason),
-                    restart_in_ms,
-                }
-            }
-        };
-        self.console.say(&event);
-        Ok(())
-    }
-
-    /// For the next start, should this process be killed.
-    fn remember_processes(&mut self) -> anyhow::Result<()> {
-        let server = self.server.as_ref().map(|server| Process::of(server.id()));
-        let runtimes = self
-            .runtimes
-            .values()
-            .filter_map(|kept| kept.process.clone());
-        self.state.memory.processes = runtimes.chain(server).collect();
-        self.state.save()
-    }
-
-    /// Tells what a runtime reports. What processes of an earlier run left behind is no news.
-    fn take(&mut self, id: &TenantId, report: Report) {
-        let Some(project) = &self.project else { return };
-        // A runtime may report what it likes; it speaks for its own tenant only.
-        let Some(tenant) = tenant_of(&project.compiled.plan, &report.flow, id) else {
-            return;
-        };
-        if report.at_ms < self.began_ms {
-            return;
-        }
-        if let Some(pending) = &mut self.pending {
-            pending.confirm(&report);
-        }
-        let documents = &project.documents;
-        let at = match &report.state {
-            FlowState::Blocked {
-                path: Some(path), ..
-            } => self.blame.find(documents, &report.flow, path),
-            _ => None,
-        };
-        let last_error = report.last_error.map(|error| ToldError {
-            at: self.blame.find(documents, &report.flow, &error.path),
-            at_ms: error.at_ms,
-            path: error.path,
-            message: error.message,
-        });
-        let told = Told {
-            tenant,
-            flow: report.flow,
-            program: report.program,
-            process: report.process,
-            state: report.state,
-            at,
-            url: report.url,
-            counters: report.counters,
-            backlog: report.backlog,
-            last_error,
-        };
-        self.console.report(told, report.at_ms);
-    }
-
-    /// Says that a save took effect, once it has.
-    fn settle(&mut self) {
-        let is_over = match &self.pending {
-            None => return,
-            Some(pending) if self.ready => pending.is_confirmed() || pending.is_late(),
-            Some(pending) => pending.is_confirmed() || self.began.elapsed() > START,
-        };
-        if !is_over {
-            return;
-        }
-        let Some(pending) = self.pending.take() else {
-            return;
-        };
-        if self.ready {
-            self.console.say(&Event::Applied {
-                ms: pending.since.elapsed().as_millis() as u64,
-                confirmed: pending.is_confirmed(),
-                flows: pending.flows,
-                actions: pending.actions,
-                revoked: pending.revoked,
-            });
-            return;
-        }
-        self.ready = true;
-        let urls = self
-            .runtimes
-            .iter()
-            .map(|(tenant, kept)| (tenant.clone(), format!("http://{}/{tenant}", kept.listen)))
-            .collect();
-        self.console.say(&Event::Ready {
-            urls,
-            nats: self.state.memory.nats.clone().unwrap_or_default(),
-            ms: self.began.elapsed().as_millis() as u64,
-        });
     }
 
     /// A server that ended by itself leaves nothing to do.
@@ -560,33 +372,4 @@ fn holds(plan: &Plan, flow: &FlowId) -> bool {
     plan.tenants
         .values()
         .any(|tenant| tenant.programs.contains_key(flow))
-}
-
-fn tenant_of(plan: &Plan, flow: &FlowId, id: &TenantId) -> Option<TenantName> {
-    plan.tenants
-        .iter()
-        .find(|(_, tenant)| tenant.id == *id && tenant.programs.contains_key(flow))
-        .map(|(name, _)| name.clone())
-}
-
-fn load_keys(state: &State) -> anyhow::Result<Keys> {
-    let file = state.folder().join("keys.json");
-    match std::fs::read(&file) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| {
-            anyhow::anyhow!("{} is damaged; next: `vrsky dev --fresh`", file.display())
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let keys = Keys::generate()?;
-            save_keys(state, &keys)?;
-            Ok(keys)
-        }
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
-    }
-}
-
-fn save_keys(state: &State, keys: &Keys) -> anyhow::Result<()> {
-    state::write_private(
-        &state.folder().join("keys.json"),
-        &serde_json::to_vec_pretty(keys)?,
-    )
 }
