@@ -44,7 +44,8 @@ struct Body<'a, 'r> {
 
 impl Body<'_, '_> {
     fn report(&mut self, issue: Issue) {
-        self.reports.add(self.context.objects, self.flow.object, issue);
+        self.reports
+            .add(self.context.objects, self.flow.object, issue);
     }
 }
 
@@ -63,19 +64,27 @@ pub(crate) fn draft(context: Context<'_>, flow: &Flow, reports: &mut Reports) ->
     };
     let arrived = body.source();
     let dead_letter_seconds = body.dead_letters(tenant);
-    let (steps, shaped) = body.steps(&spec.steps, &Path::of("spec.steps"), "", arrived.as_ref().map(|arrived| arrived.payload.clone()));
+    let (steps, shaped) = body.steps(
+        &spec.steps,
+        &Path::of("spec.steps"),
+        "",
+        arrived.as_ref().map(|arrived| arrived.payload.clone()),
+    );
     let mut stages = BTreeMap::new();
     let on_error = body.error_stages(&mut stages);
     let outputs = body.sinks(shaped.as_ref(), &on_error, &mut stages);
     let arrived = arrived?;
     let ingress = EdgeName::ingress();
-    stages.insert(ingress.clone(), Stage {
-        subject: flow.id.edge_subject(&ingress),
-        input: arrived.input,
-        steps,
-        outputs,
-        on_error,
-    });
+    stages.insert(
+        ingress.clone(),
+        Stage {
+            subject: flow.id.edge_subject(&ingress),
+            input: arrived.input,
+            steps,
+            outputs,
+            on_error,
+        },
+    );
     if body.reports.is_withheld(flow.object) {
         return None;
     }
@@ -98,13 +107,23 @@ impl Body<'_, '_> {
     /// Seconds that dead letters are kept.
     fn dead_letters(&mut self, tenant: &Tenant) -> u64 {
         let week = 7 * 86_400;
-        let asked = self.spec.delivery.as_ref().and_then(|delivery| delivery.dead_letter.as_ref()?.retention.as_ref());
+        let asked = self
+            .spec
+            .delivery
+            .as_ref()
+            .and_then(|delivery| delivery.dead_letter.as_ref()?.retention.as_ref());
         let Some(Duration(text)) = asked else {
             return week.min(tenant.dead_letter_seconds);
         };
-        let seconds = formats::milliseconds(text).unwrap_or_default().div_ceil(1000).max(1);
+        let seconds = formats::milliseconds(text)
+            .unwrap_or_default()
+            .div_ceil(1000)
+            .max(1);
         if seconds > tenant.dead_letter_seconds {
-            self.report(check::dead_letter_retention::issue(text, &tenant.dead_letters));
+            self.report(check::dead_letter_retention::issue(
+                text,
+                &tenant.dead_letters,
+            ));
         }
         seconds
     }

@@ -27,8 +27,12 @@ const MANIFESTS: [&str; 6] = [
 ];
 
 /// All builtin connectors by name.
-pub(crate) static BUILTINS: LazyLock<BTreeMap<String, Builtin>> =
-    LazyLock::new(|| MANIFESTS.iter().filter_map(|manifest| load(manifest)).collect());
+pub(crate) static BUILTINS: LazyLock<BTreeMap<String, Builtin>> = LazyLock::new(|| {
+    MANIFESTS
+        .iter()
+        .filter_map(|manifest| load(manifest))
+        .collect()
+});
 
 fn load(manifest: &str) -> Option<(String, Builtin)> {
     let document = yaml::read(manifest).documents.into_iter().next()?;
@@ -59,7 +63,11 @@ mod tests {
         for manifest in MANIFESTS {
             for line in manifest.lines() {
                 if let Some((_, rest)) = line.split_once("format: ") {
-                    let name = rest.trim_end_matches(['}', ' ']).split(',').next().unwrap_or_default();
+                    let name = rest
+                        .trim_end_matches(['}', ' '])
+                        .split(',')
+                        .next()
+                        .unwrap_or_default();
                     assert!(Format::of(name).is_some(), "{name}");
                 }
             }

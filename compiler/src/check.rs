@@ -100,7 +100,12 @@ pub(crate) struct Related {
 
 impl Issue {
     /// An error at a value.
-    pub(crate) fn new(code: Code, path: &Path, headline: impl Into<String>, text: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        code: Code,
+        path: &Path,
+        headline: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Self {
         Self {
             code,
             severity: Severity::Error,
@@ -147,7 +152,9 @@ impl Issue {
     /// Suggests the nearest of `known`, where one is near.
     pub(crate) fn suggest<'a>(self, written: &str, known: impl Iterator<Item = &'a str>) -> Self {
         match nearest(written, known) {
-            Some(near) => self.help(format!("did you mean `{near}`?")).replacement(near),
+            Some(near) => self
+                .help(format!("did you mean `{near}`?"))
+                .replacement(near),
             None => self,
         }
     }

@@ -63,7 +63,11 @@ static TITLES: LazyLock<Vec<(Code, &'static str)>> = LazyLock::new(|| {
     PAGES
         .iter()
         .map(|(code, page)| {
-            let title = page.lines().next().and_then(|line| line.split_once(": ")).map_or("", |(_, title)| title);
+            let title = page
+                .lines()
+                .next()
+                .and_then(|line| line.split_once(": "))
+                .map_or("", |(_, title)| title);
             (*code, title)
         })
         .collect()
@@ -76,5 +80,8 @@ pub fn codes() -> &'static [(Code, &'static str)] {
 
 /// The page that explains a code, in Markdown.
 pub fn page(code: Code) -> Option<&'static str> {
-    PAGES.iter().find(|(known, _)| *known == code).map(|(_, page)| *page)
+    PAGES
+        .iter()
+        .find(|(known, _)| *known == code)
+        .map(|(_, page)| *page)
 }

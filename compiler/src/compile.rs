@@ -48,7 +48,11 @@ pub fn compile(world: &World) -> Compiled {
     let programs = lower::choose(world, &objects, &signatures, drafts, &mut reports);
     let forbidden = traffic::forbidden(&signatures, &programs);
     let plan = lower::lower(&objects, &signatures, &forbidden, programs);
-    let origins: Vec<&str> = world.documents.iter().map(|document| document.origin.as_str()).collect();
+    let origins: Vec<&str> = world
+        .documents
+        .iter()
+        .map(|document| document.origin.as_str())
+        .collect();
     Compiled {
         plan,
         diagnostics: reports.sorted(&origins),

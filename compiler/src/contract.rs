@@ -16,14 +16,19 @@ pub(crate) fn compile(contract: &values::Contract, path: &Path) -> Result<Contra
                 .map(|error| invalid_contract::issue(&below.key(&error.field), &error.message))
                 .collect::<Vec<_>>()
         })?;
-        return Contract::new(schema).map_err(|error| vec![invalid_contract::issue(&below, &error.message)]);
+        return Contract::new(schema)
+            .map_err(|error| vec![invalid_contract::issue(&below, &error.message)]);
     }
     let Some(schema) = &contract.schema else {
         return Err(Vec::new());
     };
     let below = path.key("schema");
-    Contract::new(schema.0.clone())
-        .map_err(|error| vec![invalid_contract::issue(&pointer(&below, &error.pointer), &error.message)])
+    Contract::new(schema.0.clone()).map_err(|error| {
+        vec![invalid_contract::issue(
+            &pointer(&below, &error.pointer),
+            &error.message,
+        )]
+    })
 }
 
 /// The field path of a JSON pointer below `path`.

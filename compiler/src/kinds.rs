@@ -26,7 +26,9 @@ static SCHEMAS: LazyLock<BTreeMap<Kind, Json>> = LazyLock::new(|| {
         let schema = &json["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
         let mut spec = schema["properties"]["spec"].clone();
         // Rules over the whole object that speak of `spec` belong to it.
-        if let (Some(rules), Some(fields)) = (schema.get("x-kubernetes-validations"), spec.as_object_mut()) {
+        if let (Some(rules), Some(fields)) =
+            (schema.get("x-kubernetes-validations"), spec.as_object_mut())
+        {
             fields.insert("x-kubernetes-validations".to_owned(), rules.clone());
         }
         if let Some(kind) = json["spec"]["names"]["kind"].as_str().and_then(Kind::of) {
@@ -93,7 +95,11 @@ mod tests {
             texts(kind.schema(), "pattern", &mut found);
             texts(kind.schema(), "format", &mut found);
             for form in found.into_iter().filter(|form| !form.starts_with("uint")) {
-                assert!(Format::of(form).is_some(), "{} asks for {form}", kind.name());
+                assert!(
+                    Format::of(form).is_some(),
+                    "{} asks for {form}",
+                    kind.name()
+                );
             }
             assert!(kind.schema().get("properties").is_some(), "{}", kind.name());
         }

@@ -26,7 +26,11 @@ pub(crate) fn lower(
     publish::fill(signatures, forbidden, &mut programs);
     let mut plan = Plan::empty();
     let mut shared: BTreeMap<&TenantName, BTreeSet<&str>> = BTreeMap::new();
-    for grant in signatures.grants.iter().filter(|grant| grant.state == State::Valid) {
+    for grant in signatures
+        .grants
+        .iter()
+        .filter(|grant| grant.state == State::Valid)
+    {
         shared.entry(&grant.owner).or_default().insert(&grant.topic);
     }
     let mut parts: BTreeMap<TenantName, BTreeMap<FlowId, Program>> = BTreeMap::new();
@@ -37,14 +41,17 @@ pub(crate) fn lower(
         let shared = shared.get(name).cloned().unwrap_or_default();
         let programs = parts.remove(name).unwrap_or_default();
         let imports = grants::imports(objects, signatures, name, &programs);
-        plan.tenants.insert(name.clone(), tenant::Tenant {
-            id: tenant.id.clone(),
-            limits: storage::limits(tenant),
-            streams: storage::streams(tenant, !shared.is_empty()),
-            roles: roles::roles(tenant, &shared),
-            imports,
-            programs,
-        });
+        plan.tenants.insert(
+            name.clone(),
+            tenant::Tenant {
+                id: tenant.id.clone(),
+                limits: storage::limits(tenant),
+                streams: storage::streams(tenant, !shared.is_empty()),
+                roles: roles::roles(tenant, &shared),
+                imports,
+                programs,
+            },
+        );
     }
     plan
 }

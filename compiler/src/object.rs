@@ -93,7 +93,10 @@ impl Source {
             let Value::Mapping(entries) = root.value else {
                 return None;
             };
-            let items = entries.into_iter().find(|entry| entry.key == "items")?.value;
+            let items = entries
+                .into_iter()
+                .find(|entry| entry.key == "items")?
+                .value;
             let Value::Sequence(items) = items.value else {
                 return None;
             };
@@ -122,8 +125,12 @@ impl Source {
         match (at, &found.node.value) {
             _ if !found.complete => found.key.clone().unwrap_or_else(|| top(tree, slice)),
             (At::Key, _) => found.key.clone().unwrap_or_else(value),
-            (At::Inside(range), Value::Scalar(scalar)) => yaml::locate(slice, &found.node.span, scalar, range),
-            (_, Value::Scalar(_)) if found.node.span.is_empty() => found.key.clone().unwrap_or_else(value),
+            (At::Inside(range), Value::Scalar(scalar)) => {
+                yaml::locate(slice, &found.node.span, scalar, range)
+            }
+            (_, Value::Scalar(_)) if found.node.span.is_empty() => {
+                found.key.clone().unwrap_or_else(value)
+            }
             _ => value(),
         }
     }

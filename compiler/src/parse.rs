@@ -25,7 +25,12 @@ pub(crate) struct Parsed {
 pub(crate) fn parse(world: &World) -> Parsed {
     let mut order: Vec<usize> = (0..world.documents.len()).collect();
     order.sort_by(|left, right| {
-        let key = |index: &usize| (&world.documents[*index].origin, &world.documents[*index].text);
+        let key = |index: &usize| {
+            (
+                &world.documents[*index].origin,
+                &world.documents[*index].text,
+            )
+        };
         key(left).cmp(&key(right))
     });
     let mut parsed = Parsed {
@@ -40,7 +45,8 @@ pub(crate) fn parse(world: &World) -> Parsed {
             text: Arc::clone(&document.text),
         };
         let (objects, diagnostics) = file.parse();
-        let incomplete = !diagnostics.is_empty() || objects.iter().any(|(object, _)| object.spec.is_none());
+        let incomplete =
+            !diagnostics.is_empty() || objects.iter().any(|(object, _)| object.spec.is_none());
         let first = parsed.objects.len();
         parsed.objects.extend(objects);
         parsed.diagnostics.extend(diagnostics);
@@ -52,7 +58,12 @@ pub(crate) fn parse(world: &World) -> Parsed {
 }
 
 /// Takes what cannot be read in a document from its earlier text.
-fn restore(objects: &mut Vec<(Object, Vec<Issue>)>, first: usize, document: &Document, index: usize) {
+fn restore(
+    objects: &mut Vec<(Object, Vec<Issue>)>,
+    first: usize,
+    document: &Document,
+    index: usize,
+) {
     let Some(before) = &document.before else {
         return;
     };
@@ -66,10 +77,14 @@ fn restore(objects: &mut Vec<(Object, Vec<Issue>)>, first: usize, document: &Doc
         earlier.source.text = Arc::clone(&document.text);
         earlier.source.range = 0..0;
         let same = objects[first..].iter_mut().find(|(object, _)| {
-            object.kind == earlier.kind && object.namespace == earlier.namespace && object.name == earlier.name
+            object.kind == earlier.kind
+                && object.namespace == earlier.namespace
+                && object.name == earlier.name
         });
         match same {
-            Some((object, _)) if object.spec.is_none() && !object.stopped => object.spec = earlier.spec,
+            Some((object, _)) if object.spec.is_none() && !object.stopped => {
+                object.spec = earlier.spec
+            }
             Some(_) => {}
             None => objects.push((earlier, Vec::new())),
         }
@@ -87,11 +102,16 @@ impl File {
     fn parse(&self) -> (Vec<(Object, Vec<Issue>)>, Vec<Diagnostic>) {
         let read = yaml::read(&self.text);
         let mut objects = Vec::new();
-        let mut diagnostics: Vec<Diagnostic> = read.broken.iter().map(|broken| self.broken(broken)).collect();
+        let mut diagnostics: Vec<Diagnostic> = read
+            .broken
+            .iter()
+            .map(|broken| self.broken(broken))
+            .collect();
         for document in &read.documents {
             let source = Source {
                 document: self.document,
-                origin: origin::of(&self.text, document).map_or_else(|| Arc::clone(&self.origin), Into::into),
+                origin: origin::of(&self.text, document)
+                    .map_or_else(|| Arc::clone(&self.origin), Into::into),
                 text: Arc::clone(&self.text),
                 range: document.range.clone(),
                 item: None,
@@ -122,7 +142,12 @@ impl File {
             Broken::Syntax { at, message } => {
                 let start = self.text[..at.start].rfind('\n').map_or(0, |end| end + 1);
                 let line = self.text[start..].lines().next().unwrap_or_default();
-                let mut found = self.wrong(check::syntax::CODE, at, format!("not YAML: {message}"), "here");
+                let mut found = self.wrong(
+                    check::syntax::CODE,
+                    at,
+                    format!("not YAML: {message}"),
+                    "here",
+                );
                 found.help = check::syntax::help(line).map(|text| Help {
                     text: text.to_owned(),
                     patch: None,
@@ -131,7 +156,12 @@ impl File {
             }
             Broken::DuplicateKey { key, first, second } => {
                 let headline = format!("the field `{key}` stands twice");
-                let mut found = self.wrong(check::duplicate_key::CODE, second, headline, "for the second time");
+                let mut found = self.wrong(
+                    check::duplicate_key::CODE,
+                    second,
+                    headline,
+                    "for the second time",
+                );
                 found.labels.push(self.label(first, "for the first time"));
                 found
             }
@@ -144,7 +174,13 @@ impl File {
         }
     }
 
-    fn wrong(&self, code: Code, at: &std::ops::Range<usize>, headline: String, text: &str) -> Diagnostic {
+    fn wrong(
+        &self,
+        code: Code,
+        at: &std::ops::Range<usize>,
+        headline: String,
+        text: &str,
+    ) -> Diagnostic {
         Diagnostic {
             code,
             severity: Severity::Error,

@@ -103,7 +103,11 @@ mod tests {
 
     #[test]
     fn a_path_reads_what_it_writes() {
-        for text in ["spec.steps[0].map", "spec.with.headers[\"a.b\"].expr", "spec"] {
+        for text in [
+            "spec.steps[0].map",
+            "spec.with.headers[\"a.b\"].expr",
+            "spec",
+        ] {
             assert_eq!(Path::parse(text).to_string(), text);
         }
     }

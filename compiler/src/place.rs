@@ -11,7 +11,13 @@ use crate::{Document, World};
 /// Where a field path of an object stands in a document; the nearest field above it if it is not
 /// written down. `None`: the object is not in the document. `path` is as in diagnostics and programs,
 /// such as `spec.sinks.erp`.
-pub fn locate(document: &Document, kind: &str, namespace: &str, name: &str, path: &str) -> Option<Range<usize>> {
+pub fn locate(
+    document: &Document,
+    kind: &str,
+    namespace: &str,
+    name: &str,
+    path: &str,
+) -> Option<Range<usize>> {
     let world = World {
         now: jiff::Timestamp::UNIX_EPOCH,
         documents: vec![Document {
@@ -23,8 +29,8 @@ pub fn locate(document: &Document, kind: &str, namespace: &str, name: &str, path
         incumbents: std::collections::BTreeMap::new(),
     };
     let Parsed { objects, .. } = parse(&world);
-    let (object, _) = objects
-        .iter()
-        .find(|(object, _)| object.kind.name() == kind && object.namespace == namespace && object.name == name)?;
+    let (object, _) = objects.iter().find(|(object, _)| {
+        object.kind.name() == kind && object.namespace == namespace && object.name == name
+    })?;
     Some(object.source.label(&Path::parse(path), &At::Key, "").span)
 }

@@ -51,8 +51,18 @@ impl Reports {
     pub(crate) fn sorted(mut self, origins: &[&str]) -> Vec<Diagnostic> {
         self.diagnostics.sort_by(|left, right| {
             let key = |one: &Diagnostic| {
-                let file = origins.get(one.primary.document).copied().unwrap_or_default().to_owned();
-                (file, one.primary.span.start, one.code, one.primary.path.clone(), one.headline.clone())
+                let file = origins
+                    .get(one.primary.document)
+                    .copied()
+                    .unwrap_or_default()
+                    .to_owned();
+                (
+                    file,
+                    one.primary.span.start,
+                    one.code,
+                    one.primary.path.clone(),
+                    one.headline.clone(),
+                )
             };
             key(left).cmp(&key(right))
         });
@@ -69,16 +79,31 @@ pub(crate) fn diagnostic(objects: &[Object], object: &Object, issue: Issue) -> D
         .iter()
         .filter_map(|related| {
             let other = objects.get(related.object)?;
-            Some(other.source.label(&related.path, &related.at, &related.text))
+            Some(
+                other
+                    .source
+                    .label(&related.path, &related.at, &related.text),
+            )
         })
         .collect();
-    let patch = issue.replacement.filter(|_| !primary.span.is_empty()).map(|(at, text)| Patch {
-        document: primary.document,
-        span: at.map_or_else(|| primary.span.clone(), |at| object.source.label(&issue.path, &at, "").span),
-        text,
-    });
+    let patch = issue
+        .replacement
+        .filter(|_| !primary.span.is_empty())
+        .map(|(at, text)| Patch {
+            document: primary.document,
+            span: at.map_or_else(
+                || primary.span.clone(),
+                |at| object.source.label(&issue.path, &at, "").span,
+            ),
+            text,
+        });
     // A change is possible only where the place is written down.
-    let patch = patch.filter(|_| object.source.tree().is_some_and(|tree| tree.find(&issue.path).complete));
+    let patch = patch.filter(|_| {
+        object
+            .source
+            .tree()
+            .is_some_and(|tree| tree.find(&issue.path).complete)
+    });
     let help = issue.help.map(|text| Help { text, patch });
     Diagnostic {
         code: issue.code,

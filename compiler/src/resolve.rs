@@ -22,7 +22,9 @@ pub(crate) struct Read<'a> {
 
 /// Splits `tenant/name`; a bare name is the tenant's own.
 pub(crate) fn split<'a>(tenant: &'a TenantName, reference: &'a str) -> (&'a str, &'a str) {
-    reference.split_once('/').unwrap_or((tenant.as_str(), reference))
+    reference
+        .split_once('/')
+        .unwrap_or((tenant.as_str(), reference))
 }
 
 /// The topic that a source names.
@@ -44,11 +46,18 @@ pub(crate) fn read<'a>(
         });
     }
     let owner_name = TenantName::new(owner).ok();
-    let grant = owner_name.as_ref().and_then(|owner| signatures.grant(owner, name, &flow.tenant));
-    let topic = owner_name.as_ref().and_then(|owner| signatures.topics.get(&(owner.clone(), name.to_owned())));
+    let grant = owner_name
+        .as_ref()
+        .and_then(|owner| signatures.grant(owner, name, &flow.tenant));
+    let topic = owner_name
+        .as_ref()
+        .and_then(|owner| signatures.topics.get(&(owner.clone(), name.to_owned())));
     if let (Some(owner), Some(grant), Some(topic)) = (&owner_name, grant, topic) {
         return match grant.state {
-            State::Expired => Err(Box::new(check::expired_grant::issue(reference, grant.until.as_deref().unwrap_or_default()))),
+            State::Expired => Err(Box::new(check::expired_grant::issue(
+                reference,
+                grant.until.as_deref().unwrap_or_default(),
+            ))),
             State::Revoked => Err(Box::new(check::revoked_grant::issue(reference))),
             State::Valid | State::Broken => Ok(Read {
                 owner: owner.clone(),
@@ -62,11 +71,22 @@ pub(crate) fn read<'a>(
         (Some(repository), Some(owner)) => !repository.tenants.contains(owner),
         _ => false,
     };
-    let severity = if elsewhere { Severity::Unverifiable } else { Severity::Error };
-    let granted: Vec<String> =
-        signatures.given_to(&flow.tenant).map(|grant| format!("{}/{}", grant.owner, grant.topic)).collect();
+    let severity = if elsewhere {
+        Severity::Unverifiable
+    } else {
+        Severity::Error
+    };
+    let granted: Vec<String> = signatures
+        .given_to(&flow.tenant)
+        .map(|grant| format!("{}/{}", grant.owner, grant.topic))
+        .collect();
     let granted = granted.iter().map(String::as_str);
-    Err(Box::new(check::missing_grant::issue(reference, flow.tenant.as_str(), severity, granted)))
+    Err(Box::new(check::missing_grant::issue(
+        reference,
+        flow.tenant.as_str(),
+        severity,
+        granted,
+    )))
 }
 
 /// The topic that a sink names.
@@ -89,8 +109,15 @@ fn own_topic<'a>(
     name: &str,
     path: &Path,
 ) -> Result<&'a Topic, Box<Issue>> {
-    signatures.topics.get(&(tenant.clone(), name.to_owned())).ok_or_else(|| {
-        let known = signatures.topics.keys().filter(|(owner, _)| owner == tenant).map(|(_, name)| name.as_str());
-        Box::new(check::unknown_topic::issue(path, name, known))
-    })
+    signatures
+        .topics
+        .get(&(tenant.clone(), name.to_owned()))
+        .ok_or_else(|| {
+            let known = signatures
+                .topics
+                .keys()
+                .filter(|(owner, _)| owner == tenant)
+                .map(|(_, name)| name.as_str());
+            Box::new(check::unknown_topic::issue(path, name, known))
+        })
 }

@@ -1,6 +1,6 @@
 //! One walk for every schema: the kinds' own (what the API server checks) and connectors' parameters.
 //!
-//! The schemas are those of the CustomResourceDefinitions and of Connector manifests, so no rule
+//! The schemas are those of the `CustomResourceDefinition`s and of Connector manifests, so no rule
 //! stands in two places. The two CEL forms that the kinds use are understood as well.
 
 pub(crate) mod formats;
@@ -141,7 +141,11 @@ impl Walk {
         let bound = |name: &str| schema.get(name).and_then(Json::as_u64);
         if bound("maxItems").is_some_and(|most| items.len() as u64 > most) {
             let most = bound("maxItems").unwrap_or_default();
-            self.invalid(path, format!("{} items, at most {most} are possible", items.len()), None);
+            self.invalid(
+                path,
+                format!("{} items, at most {most} are possible", items.len()),
+                None,
+            );
         }
         if bound("minItems").is_some_and(|least| (items.len() as u64) < least) {
             self.invalid(path, "an empty list".to_owned(), None);
@@ -157,7 +161,12 @@ impl Walk {
         self.members(fields, schema, path);
         let present = |name: &str| fields.get(name).is_some_and(|value| !value.is_null());
         if self.dialect != Dialect::SomeParameters {
-            for name in schema.get("required").and_then(Json::as_array).into_iter().flatten() {
+            for name in schema
+                .get("required")
+                .and_then(Json::as_array)
+                .into_iter()
+                .flatten()
+            {
                 if let Some(name) = name.as_str()
                     && !fields.contains_key(name)
                 {
@@ -173,7 +182,11 @@ impl Walk {
         if let Some(most) = schema.get("maxProperties").and_then(Json::as_u64)
             && fields.len() as u64 > most
         {
-            self.invalid(path, format!("{} fields, at most {most} are possible", fields.len()), None);
+            self.invalid(
+                path,
+                format!("{} fields, at most {most} are possible", fields.len()),
+                None,
+            );
         }
         for rule in rules::of(schema) {
             if let Some(issue) = rule.check(path, &present) {
@@ -197,7 +210,10 @@ impl Walk {
             } else if let Some(schema) = others.filter(|schema| schema.is_object()) {
                 self.value(value, schema, &below);
             } else if !free {
-                let known = properties.into_iter().flat_map(Map::keys).map(String::as_str);
+                let known = properties
+                    .into_iter()
+                    .flat_map(Map::keys)
+                    .map(String::as_str);
                 let issue = check::unknown_field::issue(self.dialect, &below, name, known);
                 self.report(issue);
             }
@@ -205,13 +221,21 @@ impl Walk {
     }
 
     fn secret(&mut self, value: &Json, path: &Path) {
-        let Some(fields) = value.as_object().filter(|fields| fields.contains_key("secretRef")) else {
+        let Some(fields) = value
+            .as_object()
+            .filter(|fields| fields.contains_key("secretRef"))
+        else {
             self.report(check::clear_secret::issue(path));
             return;
         };
         let at = path.key("secretRef");
         for name in fields.keys().filter(|name| *name != "secretRef") {
-            let issue = check::unknown_field::issue(self.dialect, &path.key(name), name, ["secretRef"].into_iter());
+            let issue = check::unknown_field::issue(
+                self.dialect,
+                &path.key(name),
+                name,
+                ["secretRef"].into_iter(),
+            );
             self.report(issue);
         }
         let Some(reference) = fields["secretRef"].as_object() else {
@@ -225,14 +249,23 @@ impl Walk {
                 "namespace" => self.report(check::foreign_secret::issue(&below)),
                 "name" | "key" => match value.as_str() {
                     Some(text) if formats::secret_part(text) => {}
-                    Some(_) => self.invalid(&below, "not a name of a Secret or of a key in it".to_owned(), None),
+                    Some(_) => self.invalid(
+                        &below,
+                        "not a name of a Secret or of a key in it".to_owned(),
+                        None,
+                    ),
                     None => {
                         let issue = check::wrong_type::issue(self.dialect, &below, "string", value);
                         self.report(issue);
                     }
                 },
                 _ => {
-                    let issue = check::unknown_field::issue(self.dialect, &below, name, ["name", "key"].into_iter());
+                    let issue = check::unknown_field::issue(
+                        self.dialect,
+                        &below,
+                        name,
+                        ["name", "key"].into_iter(),
+                    );
                     self.report(issue);
                 }
             }
@@ -247,20 +280,27 @@ impl Walk {
 
     /// Whether the value is an expression; a literal is checked like any other value.
     fn expression(&mut self, value: &Json, path: &Path) -> bool {
-        let Some(fields) = value.as_object().filter(|fields| fields.contains_key("expr")) else {
+        let Some(fields) = value
+            .as_object()
+            .filter(|fields| fields.contains_key("expr"))
+        else {
             return false;
         };
         for name in fields.keys().filter(|name| *name != "expr") {
-            let issue = check::unknown_field::issue(self.dialect, &path.key(name), name, ["expr"].into_iter());
+            let issue = check::unknown_field::issue(
+                self.dialect,
+                &path.key(name),
+                name,
+                ["expr"].into_iter(),
+            );
             self.report(issue);
         }
         let below = path.key("expr");
-        match fields["expr"].as_str() {
-            Some(text) => self.found.expressions.push((below, text.to_owned())),
-            None => {
-                let issue = check::wrong_type::issue(self.dialect, &below, "string", &fields["expr"]);
-                self.report(issue);
-            }
+        if let Some(text) = fields["expr"].as_str() {
+            self.found.expressions.push((below, text.to_owned()));
+        } else {
+            let issue = check::wrong_type::issue(self.dialect, &below, "string", &fields["expr"]);
+            self.report(issue);
         }
         true
     }

@@ -70,7 +70,10 @@ pub(crate) fn sign(
 }
 
 /// Objects of one kind that belong to a tenant.
-pub(crate) fn owned(objects: &[Object], kind: Kind) -> impl Iterator<Item = (usize, &Object, &TenantName)> {
+pub(crate) fn owned(
+    objects: &[Object],
+    kind: Kind,
+) -> impl Iterator<Item = (usize, &Object, &TenantName)> {
     objects
         .iter()
         .enumerate()
@@ -109,7 +112,10 @@ fn flows(world: &World, objects: &[Object], signatures: &mut Signatures, reports
     for flow in &flows {
         let count = counts.entry(flow.tenant.clone()).or_default();
         *count += 1;
-        let most = signatures.tenants.get(&flow.tenant).map_or(0, |tenant| tenant.flows);
+        let most = signatures
+            .tenants
+            .get(&flow.tenant)
+            .map_or(0, |tenant| tenant.flows);
         if *count > most && !flow.incumbent {
             reports.add(objects, flow.object, check::quota::issue("flows", most));
         }

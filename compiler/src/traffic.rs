@@ -31,10 +31,19 @@ struct Hop {
 }
 
 /// Refuses circles, and sharing on against a grant's word.
-pub(crate) fn check(world: &World, objects: &[Object], signatures: &Signatures, reports: &mut Reports) {
+pub(crate) fn check(
+    world: &World,
+    objects: &[Object],
+    signatures: &Signatures,
+    reports: &mut Reports,
+) {
     let mut hops = Vec::new();
     for flow in &signatures.flows {
-        hops.extend(written(world, objects, signatures, flow).into_iter().map(|hop| (flow, hop)));
+        hops.extend(
+            written(world, objects, signatures, flow)
+                .into_iter()
+                .map(|hop| (flow, hop)),
+        );
     }
     let all: Vec<&Hop> = hops.iter().map(|(_, hop)| hop).collect();
     let round = circles(&all);
@@ -66,7 +75,9 @@ pub(crate) fn forbidden(signatures: &Signatures, programs: &Programs) -> Forbidd
         let Source::Topic { topic } = &program.source else {
             continue;
         };
-        let Some(from) = topic.split_once('/').and_then(|(owner, name)| Some((TenantName::new(owner).ok()?, name.to_owned())))
+        let Some(from) = topic
+            .split_once('/')
+            .and_then(|(owner, name)| Some((TenantName::new(owner).ok()?, name.to_owned())))
         else {
             continue;
         };
@@ -85,7 +96,13 @@ pub(crate) fn forbidden(signatures: &Signatures, programs: &Programs) -> Forbidd
     let all: Vec<&Hop> = hops.iter().collect();
     shared_on(signatures, &all)
         .into_keys()
-        .map(|at| (hops[at].tenant.clone(), hops[at].to.1.clone(), hops[at].flow.clone()))
+        .map(|at| {
+            (
+                hops[at].tenant.clone(),
+                hops[at].to.1.clone(),
+                hops[at].flow.clone(),
+            )
+        })
         .collect()
 }
 
@@ -94,7 +111,12 @@ fn written(world: &World, objects: &[Object], signatures: &Signatures, flow: &Fl
     let Some(spec) = objects[flow.object].flow() else {
         return Vec::new();
     };
-    let Some(Ok(read)) = spec.source.topic.as_ref().map(|topic| resolve::read(world, signatures, flow, topic)) else {
+    let Some(Ok(read)) = spec
+        .source
+        .topic
+        .as_ref()
+        .map(|topic| resolve::read(world, signatures, flow, topic))
+    else {
         return Vec::new();
     };
     spec.sinks
@@ -129,9 +151,12 @@ fn circles(hops: &[&Hop]) -> Vec<Vec<usize>> {
     for at in &rest {
         next.entry(&hops[*at].from).or_default().push(&hops[*at].to);
     }
-    let reach: BTreeMap<&Topic, BTreeSet<&Topic>> =
-        next.keys().map(|topic| (*topic, reachable(&next, topic))).collect();
-    let goes = |from: &Topic, to: &Topic| reach.get(from).is_some_and(|reached| reached.contains(to));
+    let reach: BTreeMap<&Topic, BTreeSet<&Topic>> = next
+        .keys()
+        .map(|topic| (*topic, reachable(&next, topic)))
+        .collect();
+    let goes =
+        |from: &Topic, to: &Topic| reach.get(from).is_some_and(|reached| reached.contains(to));
     let mut circles: BTreeMap<&Topic, Vec<usize>> = BTreeMap::new();
     for at in rest {
         let hop = hops[at];
@@ -165,13 +190,21 @@ fn reachable<'a>(next: &BTreeMap<&'a Topic, Vec<&'a Topic>>, start: &Topic) -> B
 
 /// Names the flows of the own tenant on the circle, and of others only what they share.
 fn circle_issue(hops: &[(&Flow, Hop)], circle: &[usize], hop: &Hop) -> Issue {
-    let source = if hop.from.0 == hop.tenant { hop.from.1.clone() } else { format!("{}/{}", hop.from.0, hop.from.1) };
+    let source = if hop.from.0 == hop.tenant {
+        hop.from.1.clone()
+    } else {
+        format!("{}/{}", hop.from.0, hop.from.1)
+    };
     let mut issue = check::cycle::issue(&hop.sink, &hop.to.1, &source);
     let mut named = BTreeSet::new();
     for at in circle {
         let (flow, other) = &hops[*at];
         if other.tenant == hop.tenant && other.flow != hop.flow && named.insert(&other.flow) {
-            issue = issue.related(flow.object, "spec.source", format!("the flow `{}` is on the circle, too", other.flow));
+            issue = issue.related(
+                flow.object,
+                "spec.source",
+                format!("the flow `{}` is on the circle, too", other.flow),
+            );
         }
     }
     issue
@@ -185,13 +218,19 @@ fn shared_on(signatures: &Signatures, hops: &[&Hop]) -> BTreeMap<usize, Topic> {
     for (at, hop) in hops.iter().enumerate() {
         let foreign = carried.get(&(&hop.tenant, &hop.from));
         let own = BTreeSet::from([&hop.from]);
-        let data = if hop.from.0 == hop.tenant { foreign } else { Some(&own) };
+        let data = if hop.from.0 == hop.tenant {
+            foreign
+        } else {
+            Some(&own)
+        };
         for source in data.into_iter().flatten() {
             let forbidden = signatures
                 .grant(&source.0, &source.1, &hop.tenant)
                 .is_none_or(|grant| grant.onward == Onward::Forbidden);
             // Back to its owner is not on.
-            let others = signatures.readers(&hop.tenant, &hop.to.1).any(|grant| grant.to != source.0);
+            let others = signatures
+                .readers(&hop.tenant, &hop.to.1)
+                .any(|grant| grant.to != source.0);
             if forbidden && others {
                 found.insert(at, (*source).clone());
             }
@@ -207,7 +246,10 @@ fn carried<'a>(hops: &[&'a Hop]) -> BTreeMap<(&'a TenantName, &'a Topic), BTreeS
         let mut grown = false;
         for hop in hops {
             let data: BTreeSet<&Topic> = if hop.from.0 == hop.tenant {
-                carried.get(&(&hop.tenant, &hop.from)).cloned().unwrap_or_default()
+                carried
+                    .get(&(&hop.tenant, &hop.from))
+                    .cloned()
+                    .unwrap_or_default()
             } else {
                 BTreeSet::from([&hop.from])
             };
@@ -226,7 +268,14 @@ fn carried<'a>(hops: &[&'a Hop]) -> BTreeMap<(&'a TenantName, &'a Topic), BTreeS
 }
 
 fn onward_issue(signatures: &Signatures, source: &Topic, hop: &Hop) -> Option<Issue> {
-    let grant = signatures.readers(&hop.tenant, &hop.to.1).find(|grant| grant.to != source.0)?;
+    let grant = signatures
+        .readers(&hop.tenant, &hop.to.1)
+        .find(|grant| grant.to != source.0)?;
     let from = format!("{}/{}", source.0, source.1);
-    Some(check::onward_sharing::issue(&hop.sink, &hop.to.1, &from, grant.object))
+    Some(check::onward_sharing::issue(
+        &hop.sink,
+        &hop.to.1,
+        &from,
+        grant.object,
+    ))
 }

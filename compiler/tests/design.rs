@@ -23,7 +23,8 @@ fn world(text: &str) -> World {
 }
 
 fn program(compiled: &Compiled, tenant: &str, flow: &str) -> Program {
-    compiled.plan.tenants[&tenant_name(tenant)].programs[&FlowId::new(tenant, flow).unwrap()].clone()
+    compiled.plan.tenants[&tenant_name(tenant)].programs[&FlowId::new(tenant, flow).unwrap()]
+        .clone()
 }
 
 fn tenant_name(name: &str) -> TenantName {
@@ -31,7 +32,9 @@ fn tenant_name(name: &str) -> TenantName {
 }
 
 fn subjects(program: &Program, stage: &str, output: &str) -> Vec<String> {
-    let Target::Topic { publish, .. } = &program.stages[&EdgeName::new(stage).unwrap()].outputs[output].target else {
+    let Target::Topic { publish, .. } =
+        &program.stages[&EdgeName::new(stage).unwrap()].outputs[output].target
+    else {
         panic!("{output} is no topic");
     };
     publish.iter().map(ToString::to_string).collect()
@@ -41,7 +44,10 @@ fn subjects(program: &Program, stage: &str, output: &str) -> Vec<String> {
 fn the_example_compiles_without_a_word() {
     let compiled = compile(&world(MANIFESTS));
     assert_eq!(compiled.diagnostics, []);
-    assert_eq!(compiled.recheck_at, Some("2027-06-30T00:00:00Z".parse().unwrap()));
+    assert_eq!(
+        compiled.recheck_at,
+        Some("2027-06-30T00:00:00Z".parse().unwrap())
+    );
 }
 
 #[test]
@@ -54,27 +60,43 @@ fn every_sink_of_several_has_its_edge() {
     assert_eq!(ingress.steps[1].name, "shape");
     assert_eq!(ingress.steps[0].path, "spec.steps[0].filter");
     assert_eq!(ingress.outputs["rest"].condition, Condition::Otherwise);
-    assert!(matches!(&ingress.outputs["erp"].target, Target::Edge(edge) if edge.as_str() == "e.acme_shop-orders.sink-erp"));
-    assert_eq!(ingress.on_error[0].as_str(), "e.acme_shop-orders.error-review");
+    assert!(
+        matches!(&ingress.outputs["erp"].target, Target::Edge(edge) if edge.as_str() == "e.acme_shop-orders.sink-erp")
+    );
+    assert_eq!(
+        ingress.on_error[0].as_str(),
+        "e.acme_shop-orders.error-review"
+    );
     assert_eq!(program.dead_letter_seconds, 7 * 86_400);
-    let Target::Deliver { retries, .. } = &program.stages[&EdgeName::new("sink-erp").unwrap()].outputs["erp"].target else {
+    let Target::Deliver { retries, .. } =
+        &program.stages[&EdgeName::new("sink-erp").unwrap()].outputs["erp"].target
+    else {
         panic!("no delivery");
     };
-    assert_eq!((retries.attempts, retries.first_ms, retries.max_ms), (5, 1_000, 300_000));
+    assert_eq!(
+        (retries.attempts, retries.first_ms, retries.max_ms),
+        (5, 1_000, 300_000)
+    );
 }
 
 #[test]
 fn a_grant_becomes_an_import_and_a_shared_subject() {
     let compiled = compile(&world(MANIFESTS));
     let owner = program(&compiled, "acme", "shop-orders");
-    assert_eq!(subjects(&owner, "in", "shared"), ["e.acme_audit.in", "x.orders"]);
+    assert_eq!(
+        subjects(&owner, "in", "shared"),
+        ["e.acme_audit.in", "x.orders"]
+    );
     let reader = &compiled.plan.tenants[&tenant_name("globex")];
     assert_eq!(reader.imports.len(), 1);
     assert_eq!(reader.imports[0].into.as_str(), "e.globex_fulfil.in");
     let program = program(&compiled, "globex", "fulfil");
-    assert_eq!(program.source, Source::Topic {
-        topic: "acme/orders".to_owned()
-    });
+    assert_eq!(
+        program.source,
+        Source::Topic {
+            topic: "acme/orders".to_owned()
+        }
+    );
     // Alone, a sink is fused into the first stage.
     assert_eq!(program.stages.len(), 1);
 }
@@ -85,16 +107,35 @@ fn revocation_executes_and_the_reader_holds() {
     let mut second = world(&MANIFESTS.replace("onward: Forbidden", "revoked: true"));
     for (tenant, part) in &first.plan.tenants {
         for (flow, program) in &part.programs {
-            second.incumbents.insert((tenant.clone(), flow.clone()), program.clone());
+            second
+                .incumbents
+                .insert((tenant.clone(), flow.clone()), program.clone());
         }
     }
     let compiled = compile(&second);
-    let codes: Vec<String> = compiled.diagnostics.iter().map(|found| found.code.to_string()).collect();
+    let codes: Vec<String> = compiled
+        .diagnostics
+        .iter()
+        .map(|found| found.code.to_string())
+        .collect();
     assert_eq!(codes, ["VRS0603"]);
-    assert_eq!(compiled.diagnostics[0].audience, Some(tenant_name("globex")));
-    assert!(compiled.plan.tenants[&tenant_name("globex")].imports.is_empty());
-    assert_eq!(program(&compiled, "globex", "fulfil"), program(&first, "globex", "fulfil"));
-    assert_eq!(subjects(&program(&compiled, "acme", "shop-orders"), "in", "shared"), ["e.acme_audit.in"]);
+    assert_eq!(
+        compiled.diagnostics[0].audience,
+        Some(tenant_name("globex"))
+    );
+    assert!(
+        compiled.plan.tenants[&tenant_name("globex")]
+            .imports
+            .is_empty()
+    );
+    assert_eq!(
+        program(&compiled, "globex", "fulfil"),
+        program(&first, "globex", "fulfil")
+    );
+    assert_eq!(
+        subjects(&program(&compiled, "acme", "shop-orders"), "in", "shared"),
+        ["e.acme_audit.in"]
+    );
     assert_eq!(compiled.recheck_at, None);
 }
 
@@ -103,10 +144,19 @@ fn a_mistake_withholds_only_its_own_change() {
     let first = compile(&world(MANIFESTS));
     let broken = MANIFESTS.replace("map: '. = {\"sku\"", "mop: '. = {\"sku\"");
     let without = compile(&world(&broken));
-    assert!(!without.plan.tenants[&tenant_name("globex")].programs.contains_key(&FlowId::new("globex", "fulfil").unwrap()));
+    assert!(
+        !without.plan.tenants[&tenant_name("globex")]
+            .programs
+            .contains_key(&FlowId::new("globex", "fulfil").unwrap())
+    );
     let mut second = world(&broken);
-    let key = (tenant_name("globex"), FlowId::new("globex", "fulfil").unwrap());
-    second.incumbents.insert(key, program(&first, "globex", "fulfil"));
+    let key = (
+        tenant_name("globex"),
+        FlowId::new("globex", "fulfil").unwrap(),
+    );
+    second
+        .incumbents
+        .insert(key, program(&first, "globex", "fulfil"));
     let compiled = compile(&second);
     assert!(!compiled.diagnostics.is_empty());
     assert_eq!(compiled.plan.tenants, first.plan.tenants);
@@ -115,10 +165,20 @@ fn a_mistake_withholds_only_its_own_change() {
 #[test]
 fn suspension_executes_even_where_the_rest_is_broken() {
     let first = compile(&world(MANIFESTS));
-    let text = MANIFESTS.replace("map: '. = {\"sku\"", "mop: '. = {\"sku\"").replace("  source: {topic: acme/orders}", "  suspend: true\n  source: {topic: acme/orders}");
+    let text = MANIFESTS
+        .replace("map: '. = {\"sku\"", "mop: '. = {\"sku\"")
+        .replace(
+            "  source: {topic: acme/orders}",
+            "  suspend: true\n  source: {topic: acme/orders}",
+        );
     let mut second = world(&text);
-    let key = (tenant_name("globex"), FlowId::new("globex", "fulfil").unwrap());
-    second.incumbents.insert(key, program(&first, "globex", "fulfil"));
+    let key = (
+        tenant_name("globex"),
+        FlowId::new("globex", "fulfil").unwrap(),
+    );
+    second
+        .incumbents
+        .insert(key, program(&first, "globex", "fulfil"));
     assert!(program(&compile(&second), "globex", "fulfil").suspended);
 }
 
@@ -128,7 +188,10 @@ fn a_half_written_file_revokes_nothing() {
     second.documents[0].before = Some(MANIFESTS.into());
     let compiled = compile(&second);
     assert_eq!(compiled.diagnostics.len(), 1);
-    assert_eq!(compiled.plan.tenants[&tenant_name("globex")].imports.len(), 1);
+    assert_eq!(
+        compiled.plan.tenants[&tenant_name("globex")].imports.len(),
+        1
+    );
 }
 
 #[test]
@@ -138,15 +201,32 @@ fn roles_may_do_the_least_that_works() {
         for (role, permissions) in &tenant.roles {
             assert!(!permissions.publish.is_empty() && !permissions.subscribe.is_empty());
             for subject in permissions.publish.iter().chain(&permissions.subscribe) {
-                assert!(!matches!(subject.as_str(), ">" | "$JS.API.>" | "_INBOX.>" | "$KV.>"), "{name} {role} {subject}");
-                assert!(!subject.starts_with("$KV.programs.") || permissions.subscribe.contains(subject), "{role} writes programs");
-                let foreign = compiled.plan.tenants.values().filter(|other| other.id != tenant.id);
+                assert!(
+                    !matches!(subject.as_str(), ">" | "$JS.API.>" | "_INBOX.>" | "$KV.>"),
+                    "{name} {role} {subject}"
+                );
+                assert!(
+                    !subject.starts_with("$KV.programs.")
+                        || permissions.subscribe.contains(subject),
+                    "{role} writes programs"
+                );
+                let foreign = compiled
+                    .plan
+                    .tenants
+                    .values()
+                    .filter(|other| other.id != tenant.id);
                 for other in foreign {
-                    assert!(!subject.contains(other.id.as_str()), "{name} {role} {subject}");
+                    assert!(
+                        !subject.contains(other.id.as_str()),
+                        "{name} {role} {subject}"
+                    );
                 }
             }
         }
-        let shares = tenant.roles["runtime"].publish.iter().any(|subject| subject.starts_with("x."));
+        let shares = tenant.roles["runtime"]
+            .publish
+            .iter()
+            .any(|subject| subject.starts_with("x."));
         assert_eq!(shares, name.as_str() == "acme");
         assert_eq!(tenant.streams.len(), if shares { 3 } else { 2 });
         let bytes: i64 = tenant.streams.iter().map(|stream| stream.max_bytes).sum();

@@ -35,7 +35,10 @@ fn compiled(text: &str) -> Compiled {
     };
     compile(&World {
         now: "2026-11-23T12:00:00Z".parse().unwrap(),
-        documents: vec![document("fixture.yaml", text), document("tenants.yaml", TENANTS)],
+        documents: vec![
+            document("fixture.yaml", text),
+            document("tenants.yaml", TENANTS),
+        ],
         repository: None,
         incumbents: BTreeMap::new(),
     })
@@ -50,7 +53,9 @@ fn is_marker(line: &str) -> bool {
 
 /// The text without its markers.
 fn bare(text: &str) -> String {
-    text.lines().filter(|line| !is_marker(line)).fold(String::new(), |text, line| text + line + "\n")
+    text.lines()
+        .filter(|line| !is_marker(line))
+        .fold(String::new(), |text, line| text + line + "\n")
 }
 
 /// The text with a marker for each finding.
@@ -65,7 +70,11 @@ fn marked(text: &str, diagnostics: &[Diagnostic]) -> String {
             let last = end == text.len() && span.start == end;
             if (start..end).contains(&span.start) || last {
                 let column = text[start..span.start].chars().count().max(1);
-                let width = text[span.start..span.end.min(end)].trim_end().chars().count().max(1);
+                let width = text[span.start..span.end.min(end)]
+                    .trim_end()
+                    .chars()
+                    .count()
+                    .max(1);
                 let severity = match found.severity {
                     Severity::Error => "error",
                     Severity::Unverifiable => "unverifiable",
@@ -101,7 +110,10 @@ fn each_code_is_found_where_its_fixture_says() {
         let diagnostics = compiled(&source).diagnostics;
         let expected = marked(&source, &diagnostics);
         if !diagnostics.iter().any(|found| found.code == *code) {
-            let found: Vec<String> = diagnostics.iter().map(|found| format!("{}: {}", found.code, found.headline)).collect();
+            let found: Vec<String> = diagnostics
+                .iter()
+                .map(|found| format!("{}: {}", found.code, found.headline))
+                .collect();
             wrong.push(format!("{code} is not found in its fixture, but {found:?}"));
         } else if update {
             fs::write(&path, expected).unwrap();
@@ -118,7 +130,10 @@ fn each_fixed_version_compiles_without_a_word() {
     for (code, _) in codes::codes() {
         let text = fs::read_to_string(folder().join(format!("{code}.fixed.yaml"))).unwrap();
         for found in compiled(&text).diagnostics {
-            wrong.push(format!("{code}: {} {}: {}", found.code, found.primary.path, found.headline));
+            wrong.push(format!(
+                "{code}: {} {}: {}",
+                found.code, found.primary.path, found.headline
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -141,7 +156,11 @@ fn every_check_has_a_code_and_every_code_a_page_of_its_own() {
             assert_eq!(codes, usize::from(!group), "{}", path.display());
             if let Some((_, rest)) = text.split_once("const CODE: Code = Code(") {
                 let number = rest.split(')').next().unwrap().parse().unwrap();
-                assert!(declared.insert(Code(number)), "two checks have the code {}", Code(number));
+                assert!(
+                    declared.insert(Code(number)),
+                    "two checks have the code {}",
+                    Code(number)
+                );
             }
         }
     }
@@ -162,8 +181,15 @@ fn no_finding_leads_outside_its_document() {
         let text = bare(&fs::read_to_string(folder().join(format!("{code}.yaml"))).unwrap());
         for found in compiled(&text).diagnostics {
             for label in std::iter::once(&found.primary).chain(&found.labels) {
-                let document = if label.document == 0 { text.as_str() } else { TENANTS };
-                assert!(document.get(label.span.clone()).is_some(), "{code}: {label:?}");
+                let document = if label.document == 0 {
+                    text.as_str()
+                } else {
+                    TENANTS
+                };
+                assert!(
+                    document.get(label.span.clone()).is_some(),
+                    "{code}: {label:?}"
+                );
             }
         }
     }
@@ -182,7 +208,9 @@ fn every_patch_makes_its_finding_vanish() {
             let mut mended = text.clone();
             mended.replace_range(patch.span, &patch.text);
             let left = compiled(&mended).diagnostics;
-            let same = |other: &Diagnostic| (other.code, &other.primary.path) == (found.code, &found.primary.path);
+            let same = |other: &Diagnostic| {
+                (other.code, &other.primary.path) == (found.code, &found.primary.path)
+            };
             assert!(!left.iter().any(same), "{code}: {mended}\n{left:#?}");
         }
     }

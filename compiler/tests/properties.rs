@@ -33,11 +33,17 @@ fn world(documents: Vec<Document>) -> World {
 fn seen_by(tenant: &str, world: &World, compiled: &Compiled) -> String {
     let name = TenantName::new(tenant).unwrap();
     let mut text = serde_json::to_string_pretty(&compiled.plan.tenants.get(&name)).unwrap();
-    for found in compiled.diagnostics.iter().filter(|found| found.audience == Some(name.clone())) {
+    for found in compiled
+        .diagnostics
+        .iter()
+        .filter(|found| found.audience == Some(name.clone()))
+    {
         let mut found = found.clone();
         // The index of a document is the caller's affair; its origin is what people see.
         for label in std::iter::once(&mut found.primary).chain(&mut found.labels) {
-            label.origin.clone_from(&world.documents[label.document].origin);
+            label
+                .origin
+                .clone_from(&world.documents[label.document].origin);
             label.document = 0;
         }
         if let Some(patch) = found.help.as_mut().and_then(|help| help.patch.as_mut()) {

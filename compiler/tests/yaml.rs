@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vrsky_compiler::{Compiled, Diagnostic, Document, Repository, Severity, World, compile, locate};
+use vrsky_compiler::{
+    Compiled, Diagnostic, Document, Repository, Severity, World, compile, locate,
+};
 use vrsky_plan::TenantName;
 
 const TENANT: &str = "apiVersion: vrsky.io/v1alpha1\nkind: Tenant\nmetadata: {name: acme}\nspec: {namespaces: [acme]}\n";
@@ -27,7 +29,12 @@ fn compiled(text: &str) -> Compiled {
 }
 
 fn flows(compiled: &Compiled) -> usize {
-    compiled.plan.tenants.values().map(|tenant| tenant.programs.len()).sum()
+    compiled
+        .plan
+        .tenants
+        .values()
+        .map(|tenant| tenant.programs.len())
+        .sum()
 }
 
 fn codes(found: &[Diagnostic]) -> Vec<String> {
@@ -44,14 +51,20 @@ fn line_ends_marks_and_empty_documents_are_no_matter() {
         format!("# a comment\n---\n{FLOW}...\n"),
     ] {
         let compiled = compiled(&text);
-        assert_eq!(codes(&compiled.diagnostics), Vec::<String>::new(), "{text:?}");
+        assert_eq!(
+            codes(&compiled.diagnostics),
+            Vec::<String>::new(),
+            "{text:?}"
+        );
         assert_eq!(flows(&compiled), 1, "{text:?}");
     }
 }
 
 #[test]
 fn objects_of_others_are_not_looked_at() {
-    let text = format!("apiVersion: apps/v1\nkind: Deployment\nspec: {{whatever: 1}}\n---\napiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n---\nfoo: bar\n---\n{FLOW}");
+    let text = format!(
+        "apiVersion: apps/v1\nkind: Deployment\nspec: {{whatever: 1}}\n---\napiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n---\nfoo: bar\n---\n{FLOW}"
+    );
     let compiled = compiled(&text);
     assert!(compiled.diagnostics.is_empty());
     assert_eq!(flows(&compiled), 1);
@@ -59,8 +72,13 @@ fn objects_of_others_are_not_looked_at() {
 
 #[test]
 fn a_list_is_its_items_and_places_lead_into_it() {
-    let item = FLOW.replace('\n', "\n    ").replace("every: 1s", "every: 1x");
-    let text = format!("apiVersion: v1\nkind: List\nitems:\n  - {}", item.trim_end());
+    let item = FLOW
+        .replace('\n', "\n    ")
+        .replace("every: 1s", "every: 1x");
+    let text = format!(
+        "apiVersion: v1\nkind: List\nitems:\n  - {}",
+        item.trim_end()
+    );
     let compiled = compiled(&text);
     assert_eq!(codes(&compiled.diagnostics), ["VRS0303"]);
     assert_eq!(&text[compiled.diagnostics[0].primary.span.clone()], "1x");
@@ -90,8 +108,14 @@ fn an_alias_stands_for_its_value() {
 fn rendered_manifests_tell_where_they_are_from() {
     let wrong = FLOW.replace("every", "evry");
     let helm = format!("---\n# Source: chart/templates/flow.yaml\n{wrong}");
-    let kustomize = wrong.replace("namespace: acme}", "namespace: acme, annotations: {config.kubernetes.io/origin: \"path: base/flow.yaml\\n\"}}");
-    for (text, origin) in [(helm, "chart/templates/flow.yaml"), (kustomize, "base/flow.yaml")] {
+    let kustomize = wrong.replace(
+        "namespace: acme}",
+        "namespace: acme, annotations: {config.kubernetes.io/origin: \"path: base/flow.yaml\\n\"}}",
+    );
+    for (text, origin) in [
+        (helm, "chart/templates/flow.yaml"),
+        (kustomize, "base/flow.yaml"),
+    ] {
         let compiled = compiled(&text);
         assert_eq!(codes(&compiled.diagnostics), ["VRS0302", "VRS0301"]);
         assert_eq!(compiled.diagnostics[0].primary.origin, origin);
@@ -109,7 +133,10 @@ fn names_of_objects_lead_to_lines() {
 
 #[test]
 fn what_another_repository_holds_is_neither_right_nor_wrong() {
-    let text = FLOW.replace("{connector: generate, with: {every: 1s}}", "{topic: elsewhere/orders}");
+    let text = FLOW.replace(
+        "{connector: generate, with: {every: 1s}}",
+        "{topic: elsewhere/orders}",
+    );
     let mut world = World {
         now: "2026-11-23T12:00:00Z".parse().unwrap(),
         documents: vec![document("a.yaml", &text), document("tenant.yaml", TENANT)],
@@ -119,8 +146,16 @@ fn what_another_repository_holds_is_neither_right_nor_wrong() {
         incumbents: BTreeMap::new(),
     };
     let found = compile(&world).diagnostics;
-    assert_eq!((found.len(), found[0].severity), (1, Severity::Unverifiable));
-    world.repository.as_mut().unwrap().tenants.insert(TenantName::new("elsewhere").unwrap());
+    assert_eq!(
+        (found.len(), found[0].severity),
+        (1, Severity::Unverifiable)
+    );
+    world
+        .repository
+        .as_mut()
+        .unwrap()
+        .tenants
+        .insert(TenantName::new("elsewhere").unwrap());
     assert_eq!(compile(&world).diagnostics[0].severity, Severity::Error);
     world.repository = None;
     assert_eq!(compile(&world).diagnostics[0].severity, Severity::Error);

@@ -11,8 +11,12 @@ use crate::yaml::Value;
 impl Body<'_, '_> {
     pub(super) fn mistakes(&mut self, path: &Path, text: &str, mistakes: Vec<Mistake>) {
         let contract = self.contract.clone();
-        let contract = contract.as_ref().map(|(object, path, foreign)| (*object, path.as_str(), *foreign));
-        let syntax = mistakes.iter().any(|mistake| mistake.kind == MistakeKind::Syntax);
+        let contract = contract
+            .as_ref()
+            .map(|(object, path, foreign)| (*object, path.as_str(), *foreign));
+        let syntax = mistakes
+            .iter()
+            .any(|mistake| mistake.kind == MistakeKind::Syntax);
         if syntax && self.cut_by_comment(path) {
             self.report(eaten_expression::comment(path, text.len()));
             return;
@@ -35,6 +39,8 @@ impl Body<'_, '_> {
         let slice = &source.text[source.range.clone()];
         let rest = slice.get(found.node.span.end..).unwrap_or_default();
         let line = rest.lines().next().unwrap_or_default();
-        scalar.style == ScalarStyle::Plain && line.starts_with([' ', '\t']) && line.trim_start().starts_with('#')
+        scalar.style == ScalarStyle::Plain
+            && line.starts_with([' ', '\t'])
+            && line.trim_start().starts_with('#')
     }
 }

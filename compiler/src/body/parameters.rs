@@ -15,10 +15,21 @@ impl Body<'_, '_> {
     pub(super) fn connect(&mut self, name: &str, side: Side, path: &Path) -> Option<Connection> {
         let context = self.context;
         let namespace = self.flow.id.namespace();
-        match resolve::connect(context.objects, context.signatures, namespace, name, side, path) {
+        match resolve::connect(
+            context.objects,
+            context.signatures,
+            namespace,
+            name,
+            side,
+            path,
+        ) {
             Ok(connection) => {
                 // A connector with a mistake of its own is not built upon.
-                if connection.set.iter().any(|(object, _)| self.reports.is_withheld(*object)) {
+                if connection
+                    .set
+                    .iter()
+                    .any(|(object, _)| self.reports.is_withheld(*object))
+                {
                     self.reports.withhold(self.flow.object);
                 }
                 Some(connection)
@@ -41,10 +52,13 @@ impl Body<'_, '_> {
         path: &Path,
         payload: Option<&Type>,
     ) -> Json {
-        let with = with.map(|with| with.0.clone().into_iter().collect()).unwrap_or_default();
+        let with = with
+            .map(|with| with.0.clone().into_iter().collect())
+            .unwrap_or_default();
         let (merged, walked) = connection.parameters(self.context.objects, with, path);
         for issue in walked.issues {
-            self.reports.add_refined(self.context.objects, self.flow.object, issue);
+            self.reports
+                .add_refined(self.context.objects, self.flow.object, issue);
         }
         for (path, text) in &walked.literals {
             if let Some(issue) = check::likely_secret::check(path, text) {
@@ -57,7 +71,8 @@ impl Body<'_, '_> {
         for (path, text) in walked.expressions {
             match Computed::compile(&text, payload) {
                 Ok((_, value)) => {
-                    let body = path.segments().len() >= 2 && path.to_string().ends_with(".body.expr");
+                    let body =
+                        path.segments().len() >= 2 && path.to_string().ends_with(".body.expr");
                     if let Some(found) = not_text(&value).filter(|_| !body) {
                         self.report(check::wrong_parameter::not_text(&path, found));
                     }

@@ -51,13 +51,21 @@ impl Body<'_, '_> {
         make: fn(&str) -> Result<EdgeName, vrsky_plan::InvalidName>,
     ) -> Option<EdgeName> {
         if vrsky_plan::TenantName::new(name).is_err() {
-            self.report(invalid_name::issue(&Path::of(path).key(name), At::Key, name, 40));
+            self.report(invalid_name::issue(
+                &Path::of(path).key(name),
+                At::Key,
+                name,
+                40,
+            ));
             return None;
         }
         make(name).ok()
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call; a struct would only name them twice")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call; a struct would only name them twice"
+    )]
     fn sink(
         &mut self,
         name: &str,
@@ -83,7 +91,12 @@ impl Body<'_, '_> {
         }
         let connector = sink.connector.as_ref()?;
         let connection = self.connect(connector, Side::Sink, &path.key("connector"))?;
-        let with = self.parameters(&connection, sink.with.as_ref(), &path.key("with"), arrives.as_ref());
+        let with = self.parameters(
+            &connection,
+            sink.with.as_ref(),
+            &path.key("with"),
+            arrives.as_ref(),
+        );
         let target = Target::Deliver {
             builtin: connection.builtin.to_owned(),
             with,
@@ -104,17 +117,20 @@ impl Body<'_, '_> {
             steps: Vec::new(),
             target,
         };
-        stages.insert(edge, Stage {
-            subject: subject.clone(),
-            input: Input {
-                schema: taken?.to_schema(),
-                check: false,
-                path: path.to_string(),
+        stages.insert(
+            edge,
+            Stage {
+                subject: subject.clone(),
+                input: Input {
+                    schema: taken?.to_schema(),
+                    check: false,
+                    path: path.to_string(),
+                },
+                steps,
+                outputs: BTreeMap::from([(name.to_owned(), deliver)]),
+                on_error: on_error.to_vec(),
             },
-            steps,
-            outputs: BTreeMap::from([(name.to_owned(), deliver)]),
-            on_error: on_error.to_vec(),
-        });
+        );
         Some(Output {
             path: path.to_string(),
             condition,
@@ -124,7 +140,12 @@ impl Body<'_, '_> {
     }
 
     /// Which messages a sink takes, and what they look like.
-    fn condition(&mut self, sink: &Sink, path: &Path, shaped: Option<&Type>) -> (Condition, Option<Type>) {
+    fn condition(
+        &mut self,
+        sink: &Sink,
+        path: &Path,
+        shaped: Option<&Type>,
+    ) -> (Condition, Option<Type>) {
         if sink.otherwise == Some(true) {
             return (Condition::Otherwise, shaped.cloned());
         }
@@ -152,13 +173,21 @@ impl Body<'_, '_> {
         path: &Path,
         arrives: Option<&Type>,
     ) -> Option<Target> {
-        for (field, set) in [("with", sink.with.is_some()), ("delivery", sink.delivery.is_some())] {
+        for (field, set) in [
+            ("with", sink.with.is_some()),
+            ("delivery", sink.delivery.is_some()),
+        ] {
             if set {
                 self.report(exactly_one::with_topic(path, field));
             }
         }
         let context = self.context;
-        let found = resolve::write(context.signatures, &self.flow.tenant, reference, &path.key("topic"));
+        let found = resolve::write(
+            context.signatures,
+            &self.flow.tenant,
+            reference,
+            &path.key("topic"),
+        );
         let (topic, found) = match found {
             Ok(found) => found,
             Err(issue) => {
@@ -177,7 +206,14 @@ impl Body<'_, '_> {
         }) = arrives.map(|arrives| arrives.satisfies(contract))
         {
             let example = shorten(&example.to_string());
-            self.report(edge_mismatch::issue(name, &topic, found.object, &field, &reason, &example));
+            self.report(edge_mismatch::issue(
+                name,
+                &topic,
+                found.object,
+                &field,
+                &reason,
+                &example,
+            ));
         }
         Some(Target::Topic {
             topic,
@@ -188,14 +224,20 @@ impl Body<'_, '_> {
 
     fn retries(&self, own: Option<&Delivery>) -> program::Retries {
         let own = own.and_then(|delivery| delivery.retries.as_ref());
-        let common = self.spec.delivery.as_ref().and_then(|delivery| delivery.retries.as_ref());
+        let common = self
+            .spec
+            .delivery
+            .as_ref()
+            .and_then(|delivery| delivery.retries.as_ref());
         let time = |field: fn(&Retries) -> Option<&Duration>, default: u64| {
             own.and_then(field)
                 .or_else(|| common.and_then(field))
                 .and_then(|Duration(text)| formats::milliseconds(text))
                 .unwrap_or(default)
         };
-        let attempts = own.and_then(|own| own.attempts).or_else(|| common.and_then(|common| common.attempts));
+        let attempts = own
+            .and_then(|own| own.attempts)
+            .or_else(|| common.and_then(|common| common.attempts));
         program::Retries {
             attempts: attempts.unwrap_or(8),
             first_ms: time(|retries| retries.first.as_ref(), 1_000),
@@ -217,7 +259,9 @@ impl Body<'_, '_> {
             let Some(edge) = self.edge(name, "spec.onError.sinks", EdgeName::error) else {
                 continue;
             };
-            let Some(connection) = self.connect(&sink.connector, Side::Sink, &path.key("connector")) else {
+            let Some(connection) =
+                self.connect(&sink.connector, Side::Sink, &path.key("connector"))
+            else {
                 continue;
             };
             let payload = document.as_ref().map(Contract::payload);
@@ -233,17 +277,20 @@ impl Body<'_, '_> {
                     retries: self.retries(sink.delivery.as_ref()),
                 },
             };
-            stages.insert(edge, Stage {
-                subject: subject.clone(),
-                input: Input {
-                    schema: error_document(),
-                    check: false,
-                    path: path.to_string(),
+            stages.insert(
+                edge,
+                Stage {
+                    subject: subject.clone(),
+                    input: Input {
+                        schema: error_document(),
+                        check: false,
+                        path: path.to_string(),
+                    },
+                    steps: Vec::new(),
+                    outputs: BTreeMap::from([(name.clone(), deliver)]),
+                    on_error: Vec::new(),
                 },
-                steps: Vec::new(),
-                outputs: BTreeMap::from([(name.clone(), deliver)]),
-                on_error: Vec::new(),
-            });
+            );
             subjects.push(subject);
         }
         self.contract = contract;

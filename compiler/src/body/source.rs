@@ -52,7 +52,11 @@ impl Body<'_, '_> {
             self.reports.withhold(self.flow.object);
             return None;
         };
-        self.contract = Some((read.topic.object, read.topic.path.to_owned(), read.grant.is_some()));
+        self.contract = Some((
+            read.topic.object,
+            read.topic.path.to_owned(),
+            read.grant.is_some(),
+        ));
         Some(Arrived {
             source: program::Source::Topic {
                 topic: format!("{}/{}", read.owner, read.name),
@@ -84,8 +88,16 @@ impl Body<'_, '_> {
         let (contract, check, path) = match &source.contract {
             Some(written) => match contract::compile(written, &Path::of("spec.source.contract")) {
                 Ok(contract) => {
-                    let below = if written.fields.is_some() { "fields" } else { "schema" };
-                    self.contract = Some((self.flow.object, format!("spec.source.contract.{below}"), false));
+                    let below = if written.fields.is_some() {
+                        "fields"
+                    } else {
+                        "schema"
+                    };
+                    self.contract = Some((
+                        self.flow.object,
+                        format!("spec.source.contract.{below}"),
+                        false,
+                    ));
                     (contract, true, "spec.source.contract")
                 }
                 Err(issues) => {
@@ -95,7 +107,11 @@ impl Body<'_, '_> {
                     return None;
                 }
             },
-            None => (Contract::new(implied(connection.builtin, &with)).ok()?, false, "spec.source"),
+            None => (
+                Contract::new(implied(connection.builtin, &with)).ok()?,
+                false,
+                "spec.source",
+            ),
         };
         Some(Arrived {
             source: program::Source::Connector {
@@ -122,7 +138,9 @@ fn implied(builtin: &str, with: &Json) -> Json {
     };
     let payload = with.get("payload").cloned().unwrap_or_else(|| json!({}));
     let mut schema = of_literal(&payload);
-    let (Some(added), Some(Json::Object(properties))) = (added.as_object(), schema.get_mut("properties")) else {
+    let (Some(added), Some(Json::Object(properties))) =
+        (added.as_object(), schema.get_mut("properties"))
+    else {
         return json!({});
     };
     for (name, field) in added {
@@ -143,8 +161,10 @@ fn of_literal(value: &Json) -> Json {
         Json::String(_) => json!({"type": "string"}),
         Json::Array(_) => json!({"type": "array"}),
         Json::Object(fields) => {
-            let properties: serde_json::Map<String, Json> =
-                fields.iter().map(|(name, value)| (name.clone(), of_literal(value))).collect();
+            let properties: serde_json::Map<String, Json> = fields
+                .iter()
+                .map(|(name, value)| (name.clone(), of_literal(value)))
+                .collect();
             let names: Vec<&String> = fields.keys().collect();
             json!({"type": "object", "required": names, "properties": properties, "additionalProperties": false})
         }

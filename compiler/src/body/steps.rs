@@ -31,7 +31,10 @@ impl Body<'_, '_> {
         let mut steps = Vec::new();
         for (place, step) in written.iter().enumerate() {
             let at = path.index(place);
-            let name = step.name.clone().unwrap_or_else(|| format!("{prefix}step-{}", place + 1));
+            let name = step
+                .name
+                .clone()
+                .unwrap_or_else(|| format!("{prefix}step-{}", place + 1));
             if step.name.is_some() && vrsky_plan::TenantName::new(name.clone()).is_err() {
                 self.report(invalid_name::issue(&at.key("name"), At::Value, &name, 40));
             }
@@ -41,7 +44,8 @@ impl Body<'_, '_> {
                 _ => continue,
             };
             let below = at.key(field);
-            payload = payload.and_then(|payload| self.step(field == "filter", text, &payload, &below));
+            payload =
+                payload.and_then(|payload| self.step(field == "filter", text, &payload, &below));
             steps.push(Step {
                 name,
                 path: below.to_string(),

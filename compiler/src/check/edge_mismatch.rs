@@ -7,7 +7,14 @@ use crate::path::Path;
 pub(crate) const CODE: Code = Code(403);
 
 /// What arrives at a topic sink is refuted; `topic` is the Topic object.
-pub(crate) fn issue(sink: &str, topic: &str, object: usize, field: &str, reason: &str, example: &str) -> Issue {
+pub(crate) fn issue(
+    sink: &str,
+    topic: &str,
+    object: usize,
+    field: &str,
+    reason: &str,
+    example: &str,
+) -> Issue {
     Issue::new(
         CODE,
         &Path::of("spec.sinks").key(sink).key("topic"),

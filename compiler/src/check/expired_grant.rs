@@ -19,7 +19,12 @@ pub(crate) fn issue(topic: &str, expires: &str) -> Issue {
 
 /// At the owner.
 pub(crate) fn at_owner(expires: &str) -> Issue {
-    Issue::new(CODE, &Path::of("spec.expires"), format!("the grant expired at {expires}"), "in the past")
-        .severity(Severity::Warning)
-        .help("remove the grant, or give it a later end")
+    Issue::new(
+        CODE,
+        &Path::of("spec.expires"),
+        format!("the grant expired at {expires}"),
+        "in the past",
+    )
+    .severity(Severity::Warning)
+    .help("remove the grant, or give it a later end")
 }

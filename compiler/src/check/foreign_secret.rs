@@ -7,7 +7,12 @@ use crate::path::Path;
 pub(crate) const CODE: Code = Code(313);
 
 pub(crate) fn issue(path: &Path) -> Issue {
-    Issue::new(CODE, path, "secrets come from the same namespace", "not possible here")
-        .at(At::Key)
-        .help("leave `namespace` out, and put the Secret beside this object")
+    Issue::new(
+        CODE,
+        path,
+        "secrets come from the same namespace",
+        "not possible here",
+    )
+    .at(At::Key)
+    .help("leave `namespace` out, and put the Secret beside this object")
 }

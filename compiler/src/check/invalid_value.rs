@@ -16,15 +16,32 @@ pub(crate) fn issue(dialect: Dialect, path: &Path, message: String, help: Option
 }
 
 pub(crate) fn not_one_of(dialect: Dialect, path: &Path, value: &Json, allowed: &[&str]) -> Issue {
-    let written = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let list = allowed.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ");
-    let issue = Issue::new(code(dialect), path, format!("`{written}` is not one of {list}"), "not possible here");
+    let written = value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned);
+    let list = allowed
+        .iter()
+        .map(|one| format!("`{one}`"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let issue = Issue::new(
+        code(dialect),
+        path,
+        format!("`{written}` is not one of {list}"),
+        "not possible here",
+    );
     match nearest(&written, allowed.iter().copied()) {
-        Some(near) => issue.help(format!("did you mean `{near}`?")).replacement(near),
+        Some(near) => issue
+            .help(format!("did you mean `{near}`?"))
+            .replacement(near),
         None => issue,
     }
 }
 
 fn code(dialect: Dialect) -> Code {
-    if dialect == Dialect::Kind { CODE } else { wrong_parameter::CODE }
+    if dialect == Dialect::Kind {
+        CODE
+    } else {
+        wrong_parameter::CODE
+    }
 }

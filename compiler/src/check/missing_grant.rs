@@ -7,7 +7,12 @@ use crate::{Code, Severity};
 pub(crate) const CODE: Code = Code(601);
 
 /// `granted` are the topics that others share with the reader.
-pub(crate) fn issue<'a>(topic: &str, reader: &str, severity: Severity, granted: impl Iterator<Item = &'a str>) -> Issue {
+pub(crate) fn issue<'a>(
+    topic: &str,
+    reader: &str,
+    severity: Severity,
+    granted: impl Iterator<Item = &'a str>,
+) -> Issue {
     let text = if severity == Severity::Unverifiable {
         "of a tenant that this repository does not hold".to_owned()
     } else {

@@ -8,7 +8,12 @@ pub(crate) const CODE: Code = Code(204);
 
 pub(crate) fn issue(namespace: &str) -> Issue {
     if namespace.is_empty() {
-        return Issue::new(CODE, &Path::of("metadata"), "the namespace is missing", "needs `namespace`");
+        return Issue::new(
+            CODE,
+            &Path::of("metadata"),
+            "the namespace is missing",
+            "needs `namespace`",
+        );
     }
     Issue::new(
         CODE,

@@ -8,5 +8,11 @@ pub(crate) const CODE: Code = Code(301);
 
 /// `with` or `decode` beside a connector that takes none.
 pub(crate) fn decode(path: &Path, builtin: &str) -> Issue {
-    Issue::new(CODE, path, format!("`{builtin}` takes JSON documents only"), "not possible with this connector").at(At::Value)
+    Issue::new(
+        CODE,
+        path,
+        format!("`{builtin}` takes JSON documents only"),
+        "not possible with this connector",
+    )
+    .at(At::Value)
 }

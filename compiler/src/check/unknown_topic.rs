@@ -7,5 +7,11 @@ use crate::path::Path;
 pub(crate) const CODE: Code = Code(202);
 
 pub(crate) fn issue<'a>(path: &Path, name: &str, known: impl Iterator<Item = &'a str>) -> Issue {
-    Issue::new(CODE, path, format!("unknown topic `{name}`"), "no topic of this tenant").suggest(name, known)
+    Issue::new(
+        CODE,
+        path,
+        format!("unknown topic `{name}`"),
+        "no topic of this tenant",
+    )
+    .suggest(name, known)
 }

@@ -8,5 +8,10 @@ pub(crate) const CODE: Code = Code(303);
 
 /// An expression whose value cannot stand where it is used.
 pub(crate) fn not_text(path: &Path, found: &str) -> Issue {
-    Issue::new(CODE, path, format!("the value of this expression must be text or a number, and is {found}"), "cannot stand here")
+    Issue::new(
+        CODE,
+        path,
+        format!("the value of this expression must be text or a number, and is {found}"),
+        "cannot stand here",
+    )
 }

@@ -10,8 +10,14 @@ use crate::shape::Dialect;
 pub(crate) const CODE: Code = Code(103);
 
 pub(crate) fn issue(dialect: Dialect, path: &Path, expected: &str, value: &Json) -> Issue {
-    let code = if dialect == Dialect::Kind { CODE } else { wrong_parameter::CODE };
-    let is_expression = value.as_object().is_some_and(|fields| fields.len() == 1 && fields.contains_key("expr"));
+    let code = if dialect == Dialect::Kind {
+        CODE
+    } else {
+        wrong_parameter::CODE
+    };
+    let is_expression = value
+        .as_object()
+        .is_some_and(|fields| fields.len() == 1 && fields.contains_key("expr"));
     let issue = Issue::new(
         code,
         path,

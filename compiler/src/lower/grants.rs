@@ -26,7 +26,9 @@ pub(super) fn imports(
                 return None;
             };
             let (owner, topic) = topic.split_once('/')?;
-            let owner = TenantName::new(owner).ok().filter(|owner| owner != reader)?;
+            let owner = TenantName::new(owner)
+                .ok()
+                .filter(|owner| owner != reader)?;
             let grant = signatures.grant(&owner, topic, reader)?;
             if grant.state != State::Valid {
                 return None;
@@ -38,7 +40,12 @@ pub(super) fn imports(
     imports
 }
 
-fn import(objects: &[Object], signatures: &Signatures, grant: &Grant, flow: &FlowId) -> Option<Import> {
+fn import(
+    objects: &[Object],
+    signatures: &Signatures,
+    grant: &Grant,
+    flow: &FlowId,
+) -> Option<Import> {
     let owner = signatures.tenants.get(&grant.owner)?;
     let name = objects[grant.object].full_name();
     let identity = format!("{}/{name}", owner.id);
@@ -63,5 +70,10 @@ fn import(objects: &[Object], signatures: &Signatures, grant: &Grant, flow: &Flo
 
 /// Twelve hexadecimal digits of a text's hash.
 fn short(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    let digest = Sha256::digest(text.as_bytes());
+    let number = digest
+        .iter()
+        .take(6)
+        .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{number:012x}")
 }

@@ -26,7 +26,11 @@ pub(crate) fn choose(
     drafts.retain(|object, _| !reports.is_withheld(*object));
     let mut held: BTreeMap<usize, Program> = BTreeMap::new();
     loop {
-        for flow in signatures.flows.iter().filter(|flow| !drafts.contains_key(&flow.object)) {
+        for flow in signatures
+            .flows
+            .iter()
+            .filter(|flow| !drafts.contains_key(&flow.object))
+        {
             if let Some(program) = incumbent(world, objects, signatures, flow) {
                 held.insert(flow.object, program);
             }
@@ -49,8 +53,15 @@ pub(crate) fn choose(
 }
 
 /// What runs, for a flow whose change is withheld.
-fn incumbent(world: &World, objects: &[Object], signatures: &Signatures, flow: &Flow) -> Option<Program> {
-    let program = world.incumbents.get(&(flow.tenant.clone(), flow.id.clone()))?;
+fn incumbent(
+    world: &World,
+    objects: &[Object],
+    signatures: &Signatures,
+    flow: &Flow,
+) -> Option<Program> {
+    let program = world
+        .incumbents
+        .get(&(flow.tenant.clone(), flow.id.clone()))?;
     // A tenant that was deleted and made again shares nothing with its predecessor.
     let tenant = signatures.tenants.get(&flow.tenant)?;
     if program.tenant_id != tenant.id || program.version != vrsky_plan::VERSION {
@@ -93,7 +104,9 @@ fn collisions(
 /// The path of a webhook.
 fn webhook(program: &Program) -> Option<&str> {
     match &program.source {
-        Source::Connector { builtin, with, .. } if builtin == "webhook" => with.get("path")?.as_str(),
+        Source::Connector { builtin, with, .. } if builtin == "webhook" => {
+            with.get("path")?.as_str()
+        }
         _ => None,
     }
 }

@@ -16,7 +16,11 @@ pub(super) fn fill(signatures: &Signatures, forbidden: &Forbidden, programs: &mu
     let readers = readers(programs);
     let mut sealed = Programs::new();
     for ((tenant, flow), mut program) in std::mem::take(programs) {
-        for output in program.stages.values_mut().flat_map(|stage| stage.outputs.values_mut()) {
+        for output in program
+            .stages
+            .values_mut()
+            .flat_map(|stage| stage.outputs.values_mut())
+        {
             if let Target::Topic { topic, publish, .. } = &mut output.target {
                 let local = readers.get(&format!("{tenant}/{topic}"));
                 *publish = local.cloned().unwrap_or_default();
@@ -41,7 +45,9 @@ fn readers(programs: &Programs) -> BTreeMap<String, Vec<Subject>> {
     let mut readers: BTreeMap<String, Vec<Subject>> = BTreeMap::new();
     for ((tenant, flow), program) in programs {
         if let Source::Topic { topic } = &program.source
-            && topic.split_once('/').is_some_and(|(owner, _)| owner == tenant.as_str())
+            && topic
+                .split_once('/')
+                .is_some_and(|(owner, _)| owner == tenant.as_str())
         {
             let subject = flow.edge_subject(&EdgeName::ingress());
             readers.entry(topic.clone()).or_default().push(subject);

@@ -24,11 +24,29 @@ pub(super) fn streams(tenant: &Tenant, shared: bool) -> Vec<Stream> {
         replicas: 1,
     };
     let mut streams = vec![
-        stream(id.dead_letter_stream(), StreamRole::DeadLetters, "d.>", 20, tenant.dead_letter_seconds),
-        stream(id.transit_stream(), StreamRole::Transit, "e.>", 60, tenant.transit_seconds),
+        stream(
+            id.dead_letter_stream(),
+            StreamRole::DeadLetters,
+            "d.>",
+            20,
+            tenant.dead_letter_seconds,
+        ),
+        stream(
+            id.transit_stream(),
+            StreamRole::Transit,
+            "e.>",
+            60,
+            tenant.transit_seconds,
+        ),
     ];
     if shared {
-        streams.push(stream(id.shared_stream(), StreamRole::Shared, "x.>", 20, tenant.transit_seconds));
+        streams.push(stream(
+            id.shared_stream(),
+            StreamRole::Shared,
+            "x.>",
+            20,
+            tenant.transit_seconds,
+        ));
     }
     streams
 }

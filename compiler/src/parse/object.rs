@@ -65,7 +65,10 @@ pub(super) fn read(tree: &Node, source: Source) -> Found {
 }
 
 fn metadata(tree: &Node, field: &str) -> String {
-    tree.field("metadata").and_then(|metadata| metadata.text_of(field)).unwrap_or_default().to_owned()
+    tree.field("metadata")
+        .and_then(|metadata| metadata.text_of(field))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// Reads `spec`, and says what is wrong with the object.
@@ -77,19 +80,33 @@ fn fill(tree: &Node, object: &mut Object) -> Vec<Issue> {
         issues.push(if check::eaten_expression::is_expression(&tag.path) {
             check::eaten_expression::tag(&tag.path)
         } else {
-            Issue::new(check::syntax::CODE, &tag.path, "tags mean nothing in manifests", "has a tag")
-                .help("put text that starts with `!` into quotes")
+            Issue::new(
+                check::syntax::CODE,
+                &tag.path,
+                "tags mean nothing in manifests",
+                "has a tag",
+            )
+            .help("put text that starts with `!` into quotes")
         });
     }
     for name in json.as_object().into_iter().flat_map(serde_json::Map::keys) {
         if !TOP.contains(&name.as_str()) {
             let path = Path::default().key(name);
-            issues.push(check::unknown_field::issue(Dialect::Kind, &path, name, TOP.into_iter()));
+            issues.push(check::unknown_field::issue(
+                Dialect::Kind,
+                &path,
+                name,
+                TOP.into_iter(),
+            ));
         }
     }
     let root = Path::of("spec");
     match json.get("spec") {
-        None => issues.push(check::missing_field::issue(Dialect::Kind, &Path::default(), "spec")),
+        None => issues.push(check::missing_field::issue(
+            Dialect::Kind,
+            &Path::default(),
+            "spec",
+        )),
         Some(spec) => {
             issues.extend(shape::walk(spec, object.kind.schema(), &root, Dialect::Kind).issues);
             if let Some(tree) = tree.field("spec") {
@@ -97,21 +114,38 @@ fn fill(tree: &Node, object: &mut Object) -> Vec<Issue> {
             }
         }
     }
-    let stop = if object.kind == Kind::Grant { "revoked" } else { "suspend" };
+    let stop = if object.kind == Kind::Grant {
+        "revoked"
+    } else {
+        "suspend"
+    };
     object.stopped = json.get("spec").and_then(|spec| spec.get(stop)) == Some(&Json::Bool(true));
     let tagged: Vec<Path> = tags.iter().map(|tag| tag.path.clone()).collect();
     let issues = refine(tree, issues, &tagged);
     let spec = json.get("spec").cloned().unwrap_or_default();
-    object.spec = if issues.is_empty() { typed(object.kind, spec) } else { lenient(object.kind, &spec) };
+    object.spec = if issues.is_empty() {
+        typed(object.kind, spec)
+    } else {
+        lenient(object.kind, &spec)
+    };
     issues
 }
 
 fn names(object: &Object, issues: &mut Vec<Issue>) {
     let name = Path::of("metadata.name");
     if object.name.is_empty() {
-        issues.push(check::missing_field::issue(Dialect::Kind, &Path::of("metadata"), "name"));
+        issues.push(check::missing_field::issue(
+            Dialect::Kind,
+            &Path::of("metadata"),
+            "name",
+        ));
     } else if vrsky_plan::TenantName::new(object.name.clone()).is_err() {
-        issues.push(check::invalid_name::issue(&name, At::Value, &object.name, 40));
+        issues.push(check::invalid_name::issue(
+            &name,
+            At::Value,
+            &object.name,
+            40,
+        ));
     }
 }
 
@@ -149,7 +183,12 @@ fn ambiguous(node: &Node, path: &Path, issues: &mut Vec<Issue>) {
     match &node.value {
         Value::Scalar(scalar) => {
             if let Some(becomes) = yaml::hardens_on_the_way(scalar) {
-                issues.push(check::ambiguous_scalar::hardened(path, At::Value, &scalar.text, becomes));
+                issues.push(check::ambiguous_scalar::hardened(
+                    path,
+                    At::Value,
+                    &scalar.text,
+                    becomes,
+                ));
             }
         }
         Value::Sequence(items) => {
@@ -166,7 +205,12 @@ fn ambiguous(node: &Node, path: &Path, issues: &mut Vec<Issue>) {
                     string: !entry.key_plain,
                 };
                 if let Some(becomes) = yaml::hardens_on_the_way(&key) {
-                    issues.push(check::ambiguous_scalar::hardened(&below, At::Key, &entry.key, becomes));
+                    issues.push(check::ambiguous_scalar::hardened(
+                        &below,
+                        At::Key,
+                        &entry.key,
+                        becomes,
+                    ));
                 }
                 ambiguous(&entry.value, &below, issues);
             }
@@ -180,7 +224,10 @@ fn refine(tree: &Node, issues: Vec<Issue>, tagged: &[Path]) -> Vec<Issue> {
     for issue in issues {
         let wrong_type = issue.code == check::wrong_type::CODE;
         // A tag at a value explains everything else at it.
-        if issue.code != check::eaten_expression::CODE && issue.code != check::syntax::CODE && tagged.contains(&issue.path) {
+        if issue.code != check::eaten_expression::CODE
+            && issue.code != check::syntax::CODE
+            && tagged.contains(&issue.path)
+        {
             continue;
         }
         // So it does a field that seems to be missing because of it.
@@ -188,7 +235,11 @@ fn refine(tree: &Node, issues: Vec<Issue>, tagged: &[Path]) -> Vec<Issue> {
         if issue.code == check::exactly_one::CODE && tagged.iter().any(above) {
             continue;
         }
-        let better = if wrong_type { explain(tree, &issue) } else { None };
+        let better = if wrong_type {
+            explain(tree, &issue)
+        } else {
+            None
+        };
         refined.push(better.unwrap_or(issue));
     }
     let sharp: Vec<Path> = refined
@@ -203,7 +254,11 @@ fn refine(tree: &Node, issues: Vec<Issue>, tagged: &[Path]) -> Vec<Issue> {
         if ambiguous {
             seen.push(issue.path.clone());
         }
-        if ambiguous { first } else { !sharp.contains(&issue.path) || issue.at == At::Key }
+        if ambiguous {
+            first
+        } else {
+            !sharp.contains(&issue.path) || issue.at == At::Key
+        }
     });
     refined
 }
@@ -225,11 +280,18 @@ pub(crate) fn explain(tree: &Node, issue: &Issue) -> Option<Issue> {
                 Json::Number(_) => "a number",
                 _ => return None,
             };
-            Some(check::ambiguous_scalar::not_text(&issue.path, &scalar.text, is))
+            Some(check::ambiguous_scalar::not_text(
+                &issue.path,
+                &scalar.text,
+                is,
+            ))
         }
-        Value::Sequence(_) | Value::Mapping(_) if check::eaten_expression::is_expression(&issue.path) => {
+        Value::Sequence(_) | Value::Mapping(_)
+            if check::eaten_expression::is_expression(&issue.path) =>
+        {
             let last = issue.path.segments().last();
-            matches!(last, Some(Segment::Key(_))).then(|| check::eaten_expression::collection(&issue.path))
+            matches!(last, Some(Segment::Key(_)))
+                .then(|| check::eaten_expression::collection(&issue.path))
         }
         _ => None,
     }

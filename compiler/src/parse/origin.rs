@@ -14,7 +14,10 @@ pub(super) fn of(text: &str, document: &DocumentText) -> Option<String> {
 /// `# Source: <path>`, before the document's first field.
 fn helm(text: &str, document: &DocumentText) -> Option<String> {
     let head = text.get(document.range.start..document.root.span.start)?;
-    let path = head.lines().find_map(|line| line.trim().strip_prefix("# Source:"))?.trim();
+    let path = head
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("# Source:"))?
+        .trim();
     (!path.is_empty()).then(|| path.to_owned())
 }
 
@@ -25,6 +28,10 @@ fn kustomize(document: &DocumentText) -> Option<String> {
     let Value::Scalar(scalar) = &found.node.value else {
         return None;
     };
-    let path = scalar.text.lines().find_map(|line| line.strip_prefix("path:"))?.trim();
+    let path = scalar
+        .text
+        .lines()
+        .find_map(|line| line.strip_prefix("path:"))?
+        .trim();
     (found.complete && !path.is_empty()).then(|| path.to_owned())
 }

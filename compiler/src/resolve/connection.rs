@@ -58,18 +58,27 @@ pub(crate) fn connect(
     side: Side,
     path: &Path,
 ) -> Result<Connection, Option<Box<Issue>>> {
-    let (set, bottom) = follow(objects, signatures, namespace, name, None).map_err(|broken| match broken {
-        Broken::Unknown(at, unknown) if at.is_none() => {
-            Some(Box::new(check::unknown_connector::issue(path, &unknown, known(signatures, namespace))))
-        }
-        _ => None,
-    })?;
+    let (set, bottom) =
+        follow(objects, signatures, namespace, name, None).map_err(|broken| match broken {
+            Broken::Unknown(at, unknown) if at.is_none() => Some(Box::new(
+                check::unknown_connector::issue(path, &unknown, known(signatures, namespace)),
+            )),
+            _ => None,
+        })?;
     let Some((builtin, sides)) = BUILTINS.get_key_value(bottom.as_str()) else {
         return Err(None);
     };
     let Some(schema) = side.of(sides) else {
-        let fitting = BUILTINS.iter().filter(|(_, builtin)| side.of(builtin).is_some()).map(|(name, _)| name.as_str());
-        return Err(Some(Box::new(check::wrong_side::issue(path, name, side.name(), fitting))));
+        let fitting = BUILTINS
+            .iter()
+            .filter(|(_, builtin)| side.of(builtin).is_some())
+            .map(|(name, _)| name.as_str());
+        return Err(Some(Box::new(check::wrong_side::issue(
+            path,
+            name,
+            side.name(),
+            fitting,
+        ))));
     };
     Ok(Connection {
         builtin,
@@ -101,7 +110,9 @@ fn follow(
     let mut name = name.to_owned();
     let mut at = from;
     for _ in 0..LONGEST {
-        let own = signatures.connectors.get(&(namespace.to_owned(), name.clone()));
+        let own = signatures
+            .connectors
+            .get(&(namespace.to_owned(), name.clone()));
         // A connector that hides a builtin may build on it.
         let own = own.filter(|index| at != Some(**index));
         let Some(index) = own else {
@@ -113,7 +124,11 @@ fn follow(
         let Some(spec) = objects[*index].connector() else {
             return Err(Broken::Unreadable);
         };
-        let with = spec.with.as_ref().map(|with| with.0.clone()).unwrap_or_default();
+        let with = spec
+            .with
+            .as_ref()
+            .map(|with| with.0.clone())
+            .unwrap_or_default();
         set.push((*index, with.into_iter().collect()));
         let Some(next) = &spec.from else {
             return Err(Broken::Unreadable);
@@ -125,32 +140,56 @@ fn follow(
 }
 
 fn known<'a>(signatures: &'a Signatures, namespace: &'a str) -> impl Iterator<Item = &'a str> {
-    let own = signatures.connectors.keys().filter(move |(place, _)| place == namespace).map(|(_, name)| name.as_str());
+    let own = signatures
+        .connectors
+        .keys()
+        .filter(move |(place, _)| place == namespace)
+        .map(|(_, name)| name.as_str());
     own.chain(BUILTINS.keys().map(String::as_str))
 }
 
 impl Connection {
     /// The parameters of a flow with those of the connectors below it, checked. `path` is that of the
     /// flow's `with`.
-    pub(crate) fn parameters(&self, objects: &[Object], with: Map<String, Json>, path: &Path) -> (Json, shape::Walked) {
+    pub(crate) fn parameters(
+        &self,
+        objects: &[Object],
+        with: Map<String, Json>,
+        path: &Path,
+    ) -> (Json, shape::Walked) {
         let mut issues = Vec::new();
         let mut merged = Json::Object(with);
         for (object, set) in &self.set {
             let there = Path::of("spec.with");
             for (name, value) in set {
-                merge(&mut merged, name, value, &mut |below| {
-                    let at = below.iter().fold(path.clone(), |path, key| path.key(key));
-                    let other = below.iter().fold(there.clone(), |path, key| path.key(key));
-                    let connector = &objects[*object].name;
-                    issues.push(check::fixed_parameter::issue(&at, connector, *object, &other.to_string()));
-                }, &mut Vec::new());
+                merge(
+                    &mut merged,
+                    name,
+                    value,
+                    &mut |below| {
+                        let at = below.iter().fold(path.clone(), |path, key| path.key(key));
+                        let other = below.iter().fold(there.clone(), |path, key| path.key(key));
+                        let connector = &objects[*object].name;
+                        issues.push(check::fixed_parameter::issue(
+                            &at,
+                            connector,
+                            *object,
+                            &other.to_string(),
+                        ));
+                    },
+                    &mut Vec::new(),
+                );
             }
         }
         let mut walked = shape::walk(&merged, self.schema, path, Dialect::Parameters);
         // What a connector has set is judged at the connector.
         let depth = path.segments().len();
-        walked.issues.retain(|issue| !self.has_set(&issue.path.segments()[depth.min(issue.path.segments().len())..]));
-        walked.literals.retain(|(path, _)| !self.has_set(&path.segments()[depth..]));
+        walked.issues.retain(|issue| {
+            !self.has_set(&issue.path.segments()[depth.min(issue.path.segments().len())..])
+        });
+        walked
+            .literals
+            .retain(|(path, _)| !self.has_set(&path.segments()[depth..]));
         walked.issues.extend(issues);
         (merged, walked)
     }
@@ -190,7 +229,9 @@ fn merge(
         (None, value) => {
             fields.insert(name.to_owned(), value.clone());
         }
-        (Some(existing), Json::Object(inner)) if existing.is_object() && !is_special(existing) && !is_special(value) => {
+        (Some(existing), Json::Object(inner))
+            if existing.is_object() && !is_special(existing) && !is_special(value) =>
+        {
             for (name, value) in inner {
                 merge(existing, name, value, conflict, path);
             }
@@ -229,14 +270,24 @@ pub(crate) fn own(objects: &[Object], signatures: &Signatures, reports: &mut Rep
             continue;
         };
         let path = Path::of("spec.from");
-        let with = spec.with.as_ref().map(|with| with.0.clone().into_iter().collect()).unwrap_or_default();
+        let with = spec
+            .with
+            .as_ref()
+            .map(|with| with.0.clone().into_iter().collect())
+            .unwrap_or_default();
         match follow(objects, signatures, &object.namespace, from, Some(index)) {
             Ok((set, bottom)) => parameters(objects, index, &bottom, set, with, reports),
             Err(Broken::Unknown(at, name)) if at == Some(index) => {
-                let issue = check::unknown_connector::issue(&path, &name, known(signatures, &object.namespace));
+                let issue = check::unknown_connector::issue(
+                    &path,
+                    &name,
+                    known(signatures, &object.namespace),
+                );
                 reports.add(objects, index, issue);
             }
-            Err(Broken::Endless) => reports.add(objects, index, check::unknown_connector::endless(&path)),
+            Err(Broken::Endless) => {
+                reports.add(objects, index, check::unknown_connector::endless(&path))
+            }
             Err(_) => reports.withhold(index),
         }
     }
@@ -257,8 +308,16 @@ fn parameters(
     let path = Path::of("spec.with");
     let mut best: Option<shape::Walked> = None;
     for schema in [&sides.source, &sides.sink].into_iter().flatten() {
-        let walked = shape::walk(&Json::Object(with.clone()), schema, &path, Dialect::SomeParameters);
-        if best.as_ref().is_none_or(|best| walked.issues.len() < best.issues.len()) {
+        let walked = shape::walk(
+            &Json::Object(with.clone()),
+            schema,
+            &path,
+            Dialect::SomeParameters,
+        );
+        if best
+            .as_ref()
+            .is_none_or(|best| walked.issues.len() < best.issues.len())
+        {
             best = Some(walked);
         }
     }

@@ -45,14 +45,24 @@ impl Format {
     /// What is wrong with a text, one line.
     pub(crate) fn check(self, text: &str) -> Result<(), String> {
         match self {
-            Self::Duration => milliseconds(text).map(drop).ok_or_else(|| format!("`{text}` is not a duration")),
-            Self::Bytes => bytes(text).map(drop).ok_or_else(|| format!("`{text}` is not a number of bytes")),
-            Self::Timestamp => Timestamp::from_str(text).map(drop).map_err(|_| format!("`{text}` is not a time")),
+            Self::Duration => milliseconds(text)
+                .map(drop)
+                .ok_or_else(|| format!("`{text}` is not a duration")),
+            Self::Bytes => bytes(text)
+                .map(drop)
+                .ok_or_else(|| format!("`{text}` is not a number of bytes")),
+            Self::Timestamp => Timestamp::from_str(text)
+                .map(drop)
+                .map_err(|_| format!("`{text}` is not a time")),
             Self::Cron => cron(text),
-            Self::TimeZone => TimeZone::get(text).map(drop).map_err(|_| format!("`{text}` is not a time zone")),
+            Self::TimeZone => TimeZone::get(text)
+                .map(drop)
+                .map_err(|_| format!("`{text}` is not a time zone")),
             Self::Url => url(text),
             Self::WebPath => web_path(text),
-            Self::FilePath if text.is_empty() || text.contains('\0') => Err("not a path".to_owned()),
+            Self::FilePath if text.is_empty() || text.contains('\0') => {
+                Err("not a path".to_owned())
+            }
             Self::FilePath => Ok(()),
         }
     }
@@ -60,13 +70,23 @@ impl Format {
     /// How the form looks.
     pub(crate) fn help(self) -> &'static str {
         match self {
-            Self::Duration => "write a whole number and `ms`, `s`, `m`, `h` or `d`, such as `30s` or `7d`",
-            Self::Bytes => "write a whole number, alone or with `k`, `Ki`, `M`, `Mi`, `G`, `Gi`, such as `512Ki`",
+            Self::Duration => {
+                "write a whole number and `ms`, `s`, `m`, `h` or `d`, such as `30s` or `7d`"
+            }
+            Self::Bytes => {
+                "write a whole number, alone or with `k`, `Ki`, `M`, `Mi`, `G`, `Gi`, such as `512Ki`"
+            }
             Self::Timestamp => "write a time by RFC 3339, such as `2027-06-30T00:00:00Z`",
-            Self::Cron => "write five fields (minute, hour, day, month, weekday), or six with seconds first, such as `*/5 * * * *`",
+            Self::Cron => {
+                "write five fields (minute, hour, day, month, weekday), or six with seconds first, such as `*/5 * * * *`"
+            }
             Self::TimeZone => "write a name of the IANA database, such as `Europe/Berlin`",
-            Self::Url => "write an address such as `https://example.com/orders`; credentials go into `basic` or `bearer`",
-            Self::WebPath => "write a path such as `/orders`: a `/`, then letters, digits, `-`, `_`, `.` and `/`",
+            Self::Url => {
+                "write an address such as `https://example.com/orders`; credentials go into `basic` or `bearer`"
+            }
+            Self::WebPath => {
+                "write a path such as `/orders`: a `/`, then letters, digits, `-`, `_`, `.` and `/`"
+            }
             Self::FilePath => "write a path such as `out/orders.ndjson`",
         }
     }
@@ -92,7 +112,9 @@ pub(crate) fn milliseconds(text: &str) -> Option<u64> {
 
 /// Bytes of a size such as `512Ki`.
 pub(crate) fn bytes(text: &str) -> Option<u64> {
-    let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let digits = text
+        .find(|character: char| !character.is_ascii_digit())
+        .unwrap_or(text.len());
     if digits == 0 || digits > 12 {
         return None;
     }
@@ -116,7 +138,9 @@ pub(crate) fn secret_part(text: &str) -> bool {
         && text.len() <= 253
         && text != "."
         && text != ".."
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
 fn cron(text: &str) -> Result<(), String> {
@@ -148,7 +172,10 @@ fn url(text: &str) -> Result<(), String> {
     if host.is_empty() || port.is_some_and(|port| port.parse::<u16>().is_err()) {
         return Err("the address has no host, or a port that is no number".to_owned());
     }
-    if text.chars().any(|character| character.is_whitespace() || character.is_control() || character == '"') {
+    if text
+        .chars()
+        .any(|character| character.is_whitespace() || character.is_control() || character == '"')
+    {
         return Err("the address holds a space or a character that no address has".to_owned());
     }
     Ok(())
@@ -157,9 +184,17 @@ fn url(text: &str) -> Result<(), String> {
 fn web_path(text: &str) -> Result<(), String> {
     let good = text.starts_with('/')
         && text.len() > 1
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/'))
-        && text[1..].split('/').all(|part| !matches!(part, "" | "." | ".."));
-    if good { Ok(()) } else { Err(format!("`{text}` is not a path")) }
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/'))
+        && text[1..]
+            .split('/')
+            .all(|part| !matches!(part, "" | "." | ".."));
+    if good {
+        Ok(())
+    } else {
+        Err(format!("`{text}` is not a path"))
+    }
 }
 
 #[cfg(test)]

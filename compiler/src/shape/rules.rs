@@ -18,13 +18,25 @@ pub(super) enum Rule<'a> {
 /// The rules of a schema.
 pub(super) fn of(schema: &Json) -> Vec<Rule<'_>> {
     let mut rules = Vec::new();
-    let validations = schema.get("x-kubernetes-validations").and_then(Json::as_array);
+    let validations = schema
+        .get("x-kubernetes-validations")
+        .and_then(Json::as_array);
     for validation in validations.into_iter().flatten() {
-        rules.extend(validation.get("rule").and_then(Json::as_str).and_then(from_cel));
+        rules.extend(
+            validation
+                .get("rule")
+                .and_then(Json::as_str)
+                .and_then(from_cel),
+        );
     }
-    let excluded = schema.get("not").and_then(|not| not.get("required")).and_then(Json::as_array);
+    let excluded = schema
+        .get("not")
+        .and_then(|not| not.get("required"))
+        .and_then(Json::as_array);
     if let Some(names) = excluded {
-        rules.push(Rule::Exclude(names.iter().filter_map(Json::as_str).collect()));
+        rules.push(Rule::Exclude(
+            names.iter().filter_map(Json::as_str).collect(),
+        ));
     }
     rules
 }
@@ -35,7 +47,10 @@ fn from_cel(rule: &str) -> Option<Rule<'_>> {
         let field = text.trim().strip_prefix("has(self.")?.strip_suffix(')')?;
         Some(field.strip_prefix("spec.").unwrap_or(field))
     }
-    if let Some(inner) = rule.strip_prefix("!(").and_then(|rest| rest.strip_suffix(')')) {
+    if let Some(inner) = rule
+        .strip_prefix("!(")
+        .and_then(|rest| rest.strip_suffix(')'))
+    {
         let (left, right) = inner.split_once("&&")?;
         return Some(Rule::Exclude(vec![has(left)?, has(right)?]));
     }

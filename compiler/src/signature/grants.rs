@@ -46,34 +46,55 @@ pub(crate) enum State {
 
 impl Signatures {
     /// The grant by which `reader` may read a topic; of several the one that stands, and lasts.
-    pub(crate) fn grant(&self, owner: &TenantName, topic: &str, reader: &TenantName) -> Option<&Grant> {
+    pub(crate) fn grant(
+        &self,
+        owner: &TenantName,
+        topic: &str,
+        reader: &TenantName,
+    ) -> Option<&Grant> {
         self.grants_of(owner, topic)
             .filter(|grant| grant.to == *reader && grant.state != State::Broken)
             .min_by_key(|grant| {
-                let lasts = grant.expires.map_or(i64::MIN, |expires| -expires.as_second());
+                let lasts = grant
+                    .expires
+                    .map_or(i64::MIN, |expires| -expires.as_second());
                 (grant.state, lasts, grant.object)
             })
     }
 
     /// The grants that stand, of one topic.
     pub(crate) fn readers(&self, owner: &TenantName, topic: &str) -> impl Iterator<Item = &Grant> {
-        self.grants_of(owner, topic).filter(|grant| grant.state == State::Valid)
+        self.grants_of(owner, topic)
+            .filter(|grant| grant.state == State::Valid)
     }
 
     /// All grants of one topic.
     fn grants_of(&self, owner: &TenantName, topic: &str) -> impl Iterator<Item = &Grant> {
         let places = self.grants_of.get(&(owner.clone(), topic.to_owned()));
-        places.into_iter().flatten().filter_map(|place| self.grants.get(*place))
+        places
+            .into_iter()
+            .flatten()
+            .filter_map(|place| self.grants.get(*place))
     }
 
     /// The grants that stand, given to one tenant.
-    pub(crate) fn given_to<'a>(&'a self, reader: &'a TenantName) -> impl Iterator<Item = &'a Grant> {
-        self.grants.iter().filter(move |grant| grant.state == State::Valid && grant.to == *reader)
+    pub(crate) fn given_to<'a>(
+        &'a self,
+        reader: &'a TenantName,
+    ) -> impl Iterator<Item = &'a Grant> {
+        self.grants
+            .iter()
+            .filter(move |grant| grant.state == State::Valid && grant.to == *reader)
     }
 }
 
 /// Collects the grants; those of topics that are shared already come first under the quota.
-pub(super) fn collect(world: &World, objects: &[Object], signatures: &mut Signatures, reports: &mut Reports) {
+pub(super) fn collect(
+    world: &World,
+    objects: &[Object],
+    signatures: &mut Signatures,
+    reports: &mut Reports,
+) {
     let mut names: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut found: Vec<Grant> = Vec::new();
     for (index, object, owner) in owned(objects, Kind::Grant) {
@@ -89,7 +110,12 @@ pub(super) fn collect(world: &World, objects: &[Object], signatures: &mut Signat
         {
             found.push(grant(world, index, owner, to, spec, object.stopped));
         } else if let Some(Spec::Grant(spec)) = &object.spec {
-            let issue = check::invalid_name::issue(&Path::of("spec.to.tenant"), check::At::Value, &spec.to.tenant, 40);
+            let issue = check::invalid_name::issue(
+                &Path::of("spec.to.tenant"),
+                check::At::Value,
+                &spec.to.tenant,
+                40,
+            );
             reports.add(objects, index, issue);
         }
     }
@@ -105,8 +131,18 @@ pub(super) fn collect(world: &World, objects: &[Object], signatures: &mut Signat
     signatures.grants = found;
 }
 
-fn grant(world: &World, object: usize, owner: &TenantName, to: TenantName, spec: &GrantSpec, stopped: bool) -> Grant {
-    let expires = spec.expires.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
+fn grant(
+    world: &World,
+    object: usize,
+    owner: &TenantName,
+    to: TenantName,
+    spec: &GrantSpec,
+    stopped: bool,
+) -> Grant {
+    let expires = spec
+        .expires
+        .as_deref()
+        .and_then(|text| text.parse::<Timestamp>().ok());
     let state = if spec.revoked || stopped {
         State::Revoked
     } else if expires.is_some_and(|expires| expires <= world.now) {
@@ -145,7 +181,11 @@ fn verify(
     reports: &mut Reports,
 ) {
     if grant.to == grant.owner {
-        reports.add(objects, grant.object, check::grant_to_self::issue(grant.owner.as_str()));
+        reports.add(
+            objects,
+            grant.object,
+            check::grant_to_self::issue(grant.owner.as_str()),
+        );
         grant.state = State::Broken;
         return;
     }
@@ -154,15 +194,25 @@ fn verify(
             Some(repository) if !repository.tenants.contains(&grant.to) => Severity::Unverifiable,
             _ => Severity::Error,
         };
-        let known = shared.iter().filter(|(_, reader)| *reader == grant.owner).map(|(owner, _)| owner.as_str());
+        let known = shared
+            .iter()
+            .filter(|(_, reader)| *reader == grant.owner)
+            .map(|(owner, _)| owner.as_str());
         let issue = check::unknown_tenant::issue(grant.to.as_str(), severity, known);
         reports.add(objects, grant.object, issue);
         if severity == Severity::Error {
             grant.state = State::Broken;
         }
     }
-    if !signatures.topics.contains_key(&(grant.owner.clone(), grant.topic.clone())) {
-        let known = signatures.topics.keys().filter(|(owner, _)| *owner == grant.owner).map(|(_, name)| name.as_str());
+    if !signatures
+        .topics
+        .contains_key(&(grant.owner.clone(), grant.topic.clone()))
+    {
+        let known = signatures
+            .topics
+            .keys()
+            .filter(|(owner, _)| *owner == grant.owner)
+            .map(|(_, name)| name.as_str());
         let issue = check::unknown_topic::issue(&Path::of("spec.topic"), &grant.topic, known);
         reports.add(objects, grant.object, issue);
         grant.state = State::Broken;
@@ -173,15 +223,26 @@ fn verify(
     }
 }
 
-fn quotas(world: &World, objects: &[Object], signatures: &Signatures, grants: &mut [Grant], reports: &mut Reports) {
+fn quotas(
+    world: &World,
+    objects: &[Object],
+    signatures: &Signatures,
+    grants: &mut [Grant],
+    reports: &mut Reports,
+) {
     let running: BTreeSet<(&str, &str)> = world
         .incumbents
         .iter()
         .flat_map(|((tenant, _), program)| {
-            let outputs = program.stages.values().flat_map(|stage| stage.outputs.values());
+            let outputs = program
+                .stages
+                .values()
+                .flat_map(|stage| stage.outputs.values());
             outputs.filter_map(|output| match &output.target {
                 Target::Topic { topic, publish, .. } => {
-                    let shared = publish.iter().any(|subject| subject.as_str().starts_with("x."));
+                    let shared = publish
+                        .iter()
+                        .any(|subject| subject.as_str().starts_with("x."));
                     shared.then_some((tenant.as_str(), topic.as_str()))
                 }
                 _ => None,
@@ -197,7 +258,10 @@ fn quotas(world: &World, objects: &[Object], signatures: &Signatures, grants: &m
             }
             let count = counts.entry(grant.owner.clone()).or_default();
             *count += 1;
-            let most = signatures.tenants.get(&grant.owner).map_or(0, |tenant| tenant.grants);
+            let most = signatures
+                .tenants
+                .get(&grant.owner)
+                .map_or(0, |tenant| tenant.grants);
             if *count > most && !runs {
                 reports.add(objects, grant.object, check::quota::issue("grants", most));
                 grant.state = State::Broken;

@@ -41,7 +41,8 @@ pub(super) fn bind(
 ) {
     let mut claims: Vec<(bool, usize, TenantName)> = Vec::new();
     let mut named: BTreeMap<TenantName, usize> = BTreeMap::new();
-    let running: BTreeSet<&TenantName> = world.incumbents.keys().map(|(tenant, _)| tenant).collect();
+    let running: BTreeSet<&TenantName> =
+        world.incumbents.keys().map(|(tenant, _)| tenant).collect();
     for (index, object) in objects.iter_mut().enumerate() {
         let (Kind::Tenant, Some(Spec::Tenant(spec))) = (object.kind, &object.spec) else {
             continue;
@@ -50,7 +51,10 @@ pub(super) fn bind(
             continue;
         };
         if let Some(other) = named.get(&name) {
-            issues.push((index, check::duplicate_name::issue("Tenant", &object.name, *other)));
+            issues.push((
+                index,
+                check::duplicate_name::issue("Tenant", &object.name, *other),
+            ));
             continue;
         }
         let id = TenantId::of(object.uid.as_deref().unwrap_or(&object.name));
@@ -68,7 +72,9 @@ pub(super) fn bind(
         if object.kind == Kind::Tenant {
             continue;
         }
-        object.tenant = owners.get(&object.namespace).map(|(tenant, _)| tenant.clone());
+        object.tenant = owners
+            .get(&object.namespace)
+            .map(|(tenant, _)| tenant.clone());
         if object.tenant.is_none() {
             issues.push((index, check::unbound_namespace::issue(&object.namespace)));
         }
@@ -82,8 +88,11 @@ fn owners(
     claims: &[(bool, usize, TenantName)],
     issues: &mut Vec<(usize, Issue)>,
 ) -> BTreeMap<String, (TenantName, usize)> {
-    let running: BTreeSet<(&TenantName, &str)> =
-        world.incumbents.keys().map(|(tenant, flow)| (tenant, flow.namespace())).collect();
+    let running: BTreeSet<(&TenantName, &str)> = world
+        .incumbents
+        .keys()
+        .map(|(tenant, flow)| (tenant, flow.namespace()))
+        .collect();
     let mut owners: BTreeMap<String, (TenantName, usize)> = BTreeMap::new();
     for incumbents in [true, false] {
         for (_, index, name) in claims {
@@ -100,7 +109,12 @@ fn owners(
                     }
                     Some((owner, _)) if owner == name => {}
                     Some((owner, other)) => {
-                        let issue = check::double_namespace::issue(place, namespace, owner.as_str(), *other);
+                        let issue = check::double_namespace::issue(
+                            place,
+                            namespace,
+                            owner.as_str(),
+                            *other,
+                        );
                         issues.push((*index, issue));
                     }
                 }
@@ -114,7 +128,11 @@ fn resolve(id: TenantId, spec: &TenantSpec) -> Tenant {
     let quotas = spec.quotas.clone().unwrap_or_default();
     let retention = spec.retention.clone().unwrap_or_default();
     let payload = spec.payload.clone().unwrap_or_default().max;
-    let size = |value: Option<&Bytes>, default: u64| value.and_then(|Bytes(text)| formats::bytes(text)).unwrap_or(default);
+    let size = |value: Option<&Bytes>, default: u64| {
+        value
+            .and_then(|Bytes(text)| formats::bytes(text))
+            .unwrap_or(default)
+    };
     let seconds = |value: Option<&Duration>, default: u64| {
         value
             .and_then(|Duration(text)| formats::milliseconds(text))
@@ -129,7 +147,9 @@ fn resolve(id: TenantId, spec: &TenantSpec) -> Tenant {
         payload: size(payload.as_ref(), 512 << 10).min(1 << 20),
         transit_seconds: seconds(retention.transit.as_ref(), 3 * DAY),
         dead_letter_seconds: seconds(retention.dead_letters.as_ref(), 14 * DAY),
-        dead_letters: retention.dead_letters.map_or_else(|| "14d".to_owned(), |Duration(text)| text),
+        dead_letters: retention
+            .dead_letters
+            .map_or_else(|| "14d".to_owned(), |Duration(text)| text),
     }
 }
 

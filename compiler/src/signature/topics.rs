@@ -27,10 +27,17 @@ pub(crate) struct Topic {
 }
 
 /// Collects the topics; what runs already comes first under the quota.
-pub(super) fn collect(world: &World, objects: &[Object], signatures: &mut Signatures, reports: &mut Reports) {
+pub(super) fn collect(
+    world: &World,
+    objects: &[Object],
+    signatures: &mut Signatures,
+    reports: &mut Reports,
+) {
     let used = used(world);
     let mut topics: Vec<(usize, &Object, &TenantName)> = owned(objects, Kind::Topic).collect();
-    topics.sort_by_key(|(_, object, tenant)| !used.contains(&(tenant.as_str(), object.name.as_str())));
+    topics.sort_by_key(|(_, object, tenant)| {
+        !used.contains(&(tenant.as_str(), object.name.as_str()))
+    });
     let mut counts: BTreeMap<&TenantName, u32> = BTreeMap::new();
     for (index, object, tenant) in topics {
         let key = (tenant.clone(), object.name.clone());
@@ -41,7 +48,10 @@ pub(super) fn collect(world: &World, objects: &[Object], signatures: &mut Signat
         }
         let count = counts.entry(tenant).or_default();
         *count += 1;
-        let most = signatures.tenants.get(tenant).map_or(0, |tenant| tenant.topics);
+        let most = signatures
+            .tenants
+            .get(tenant)
+            .map_or(0, |tenant| tenant.topics);
         let over = *count > most && !used.contains(&(tenant.as_str(), object.name.as_str()));
         if over {
             reports.add(objects, index, check::quota::issue("topics", most));
@@ -52,11 +62,14 @@ pub(super) fn collect(world: &World, objects: &[Object], signatures: &mut Signat
             Some(Spec::Topic(topic)) if topic.contract.fields.is_some() => "spec.contract.fields",
             _ => "spec.contract.schema",
         };
-        signatures.topics.insert(key, Topic {
-            object: index,
-            contract,
-            path,
-        });
+        signatures.topics.insert(
+            key,
+            Topic {
+                object: index,
+                contract,
+                path,
+            },
+        );
     }
 }
 
@@ -84,7 +97,11 @@ fn used(world: &World) -> BTreeSet<(&str, &str)> {
         {
             used.insert((owner, name));
         }
-        for output in program.stages.values().flat_map(|stage| stage.outputs.values()) {
+        for output in program
+            .stages
+            .values()
+            .flat_map(|stage| stage.outputs.values())
+        {
             if let Target::Topic { topic, .. } = &output.target {
                 used.insert((tenant.as_str(), topic.as_str()));
             }

@@ -8,7 +8,12 @@ use super::Scalar;
 
 /// The bytes in the file of `inside`, a range of the scalar's decoded text. `span` are the bytes of
 /// the scalar. Quotes, escapes, indentation and folded line ends are stepped over.
-pub(crate) fn locate(text: &str, span: &Range<usize>, scalar: &Scalar, inside: &Range<usize>) -> Range<usize> {
+pub(crate) fn locate(
+    text: &str,
+    span: &Range<usize>,
+    scalar: &Scalar,
+    inside: &Range<usize>,
+) -> Range<usize> {
     let body = &text[span.clone()];
     let mut source = Source {
         body,
@@ -34,19 +39,19 @@ pub(crate) fn locate(text: &str, span: &Range<usize>, scalar: &Scalar, inside: &
             last = Some(range.end);
         }
     }
-    match (first, last) {
-        (Some(first), Some(last)) => span.start + first..span.start + last.max(first),
-        _ => {
-            let end = span.start + body.trim_end().len();
-            end..end
-        }
+    if let (Some(first), Some(last)) = (first, last) {
+        return span.start + first..span.start + last.max(first);
     }
+    let end = span.start + body.trim_end().len();
+    end..end
 }
 
 fn start(body: &str, style: ScalarStyle) -> usize {
     match style {
         ScalarStyle::Plain => 0,
-        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => usize::from(body.starts_with(['\'', '"'])),
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
+            usize::from(body.starts_with(['\'', '"']))
+        }
         ScalarStyle::Literal | ScalarStyle::Folded => {
             if body.starts_with(['|', '>']) {
                 body.find('\n').map_or(body.len(), |end| end + 1)
@@ -74,13 +79,22 @@ impl Source<'_> {
         if !self.block() {
             return 0;
         }
-        let line = self.body[self.at..].lines().find(|line| !line.trim().is_empty()).unwrap_or("");
+        let line = self.body[self.at..]
+            .lines()
+            .find(|line| !line.trim().is_empty())
+            .unwrap_or("");
         let mut indent = line.len() - line.trim_start_matches(' ').len();
         if self.at == 0 {
             // The text starts behind its first indentation: what is before it is the indentation of
             // all other lines.
-            indent = self.body.lines().skip(1).filter(|line| !line.trim().is_empty())
-                .map(|line| line.len() - line.trim_start_matches(' ').len()).min().unwrap_or(0);
+            indent = self
+                .body
+                .lines()
+                .skip(1)
+                .filter(|line| !line.trim().is_empty())
+                .map(|line| line.len() - line.trim_start_matches(' ').len())
+                .min()
+                .unwrap_or(0);
         } else {
             self.skip_indent(indent);
         }
@@ -125,7 +139,10 @@ impl Source<'_> {
                 }
                 continue;
             }
-            if self.style == ScalarStyle::SingleQuoted && character == '\'' && self.peek() == Some('\'') {
+            if self.style == ScalarStyle::SingleQuoted
+                && character == '\''
+                && self.peek() == Some('\'')
+            {
                 self.at += 1;
             }
             if character == wanted {
@@ -183,8 +200,14 @@ mod tests {
         assert_eq!(spot("a: .x == .yyy\n", ".yyy"), ".yyy");
         assert_eq!(spot("a: '.x == ''s'' + .yyy'\n", ".yyy"), ".yyy");
         assert_eq!(spot("a: \"\\u0041 \\\"s\\\" .yyy\"\n", ".yyy"), ".yyy");
-        assert_eq!(spot("a: |\n  .x = 1\n    .z = 2\n  .yyy\nb: 1\n", ".yyy"), ".yyy");
-        assert_eq!(spot("a: |-\r\n  .x = 1\r\n  .yyy\r\nb: 1\r\n", ".yyy"), ".yyy");
+        assert_eq!(
+            spot("a: |\n  .x = 1\n    .z = 2\n  .yyy\nb: 1\n", ".yyy"),
+            ".yyy"
+        );
+        assert_eq!(
+            spot("a: |-\r\n  .x = 1\r\n  .yyy\r\nb: 1\r\n", ".yyy"),
+            ".yyy"
+        );
         assert_eq!(spot("a: >\n  .x =\n  1\n\n  .yyy\nb: 1\n", ".yyy"), ".yyy");
     }
 }

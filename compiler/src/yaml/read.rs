@@ -129,7 +129,11 @@ impl<'a> Reader<'a> {
             None => Ok(None),
             Some(Ok(next)) => Ok(Some(next)),
             Some(Err(error)) => {
-                let at = error.marker().byte_offset().unwrap_or(0).min(self.text.len());
+                let at = error
+                    .marker()
+                    .byte_offset()
+                    .unwrap_or(0)
+                    .min(self.text.len());
                 Err(Broken::Syntax {
                     at: character(self.text, at),
                     message: error.info(),
@@ -167,7 +171,9 @@ impl<'a> Reader<'a> {
             .and(tag_range);
         let (anchor, node) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let string = tag.as_deref().is_some_and(|tag| tag.core_suffix() == Some("str"));
+                let string = tag
+                    .as_deref()
+                    .is_some_and(|tag| tag.core_suffix() == Some("str"));
                 let span = match style {
                     ScalarStyle::Literal | ScalarStyle::Folded => trim_end(self.text, range),
                     _ => range,
@@ -177,7 +183,14 @@ impl<'a> Reader<'a> {
                     style,
                     string,
                 };
-                (anchor, Node { span, tag: foreign, value: Value::Scalar(scalar) })
+                (
+                    anchor,
+                    Node {
+                        span,
+                        tag: foreign,
+                        value: Value::Scalar(scalar),
+                    },
+                )
             }
             Event::SequenceStart(_, anchor, _) => {
                 let mut items = Vec::new();
@@ -190,13 +203,29 @@ impl<'a> Reader<'a> {
                 };
                 let last = items.last().map_or(end, |item: &Node| item.span.end);
                 let span = range.start..closing(self.text, range.clone(), last, end);
-                (anchor, Node { span, tag: foreign, value: Value::Sequence(items) })
+                (
+                    anchor,
+                    Node {
+                        span,
+                        tag: foreign,
+                        value: Value::Sequence(items),
+                    },
+                )
             }
             Event::MappingStart(_, anchor, _) => {
                 let (entries, end) = self.entries(depth)?;
-                let last = entries.last().map_or(end, |entry| entry.value.span.end.max(entry.key_span.end));
+                let last = entries
+                    .last()
+                    .map_or(end, |entry| entry.value.span.end.max(entry.key_span.end));
                 let span = range.start..closing(self.text, range.clone(), last, end);
-                (anchor, Node { span, tag: foreign, value: Value::Mapping(entries) })
+                (
+                    anchor,
+                    Node {
+                        span,
+                        tag: foreign,
+                        value: Value::Mapping(entries),
+                    },
+                )
             }
             Event::Alias(id) => {
                 let Some(mut node) = self.anchors.get(&id).cloned() else {
@@ -271,8 +300,15 @@ fn count(node: &Node) -> usize {
 
 /// A flow collection ends at its bracket, a block collection with its last child.
 fn closing(text: &str, start: Range<usize>, last: usize, end: usize) -> usize {
-    let bracket = text.as_bytes().get(start.start).is_some_and(|byte| matches!(byte, b'{' | b'['));
-    if bracket { end.max(last) } else { last.max(start.start) }
+    let bracket = text
+        .as_bytes()
+        .get(start.start)
+        .is_some_and(|byte| matches!(byte, b'{' | b'['));
+    if bracket {
+        end.max(last)
+    } else {
+        last.max(start.start)
+    }
 }
 
 fn trim_end(text: &str, range: Range<usize>) -> Range<usize> {
@@ -285,6 +321,10 @@ fn character(text: &str, at: usize) -> Range<usize> {
     while !text.is_char_boundary(start) {
         start -= 1;
     }
-    let length = text[start..].chars().next().filter(|c| *c != '\n').map_or(0, char::len_utf8);
+    let length = text[start..]
+        .chars()
+        .next()
+        .filter(|c| *c != '\n')
+        .map_or(0, char::len_utf8);
     start..start + length
 }
