@@ -1,6 +1,10 @@
 //! What the runtime promises, shown on a real server with real processes.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub)]
 
+mod changing;
+mod crashing;
+mod endpoint;
+mod failing;
 mod flowing;
 mod programs;
 mod server;

@@ -180,6 +180,27 @@ impl World {
         messages.into_iter().map(|m| m.unwrap().message).collect()
     }
 
+    /// Removes what lies on a subject up to a message that was read.
+    pub async fn purge(&self, subject: &str, last: &async_nats::Message) {
+        let place = last.reply.as_ref().unwrap().as_str().split('.').rev().nth(3).unwrap();
+        let sequence: u64 = place.parse().unwrap();
+        let stream = self.tenant.transit_stream();
+        let stream = self.jetstream.get_stream(stream.as_str()).await.unwrap();
+        stream.purge().filter(subject).sequence(sequence + 1).await.unwrap();
+    }
+
+    /// As [`Self::transit`], while the server may be away.
+    pub async fn transit_or_none(&self, subject: &str) -> Option<u64> {
+        let stream = self.tenant.transit_stream();
+        let stream = self.jetstream.get_stream(stream.as_str()).await.ok()?;
+        let mut subjects = stream.info_with_subjects(subject).await.ok()?;
+        let mut count = 0;
+        while let Some(found) = subjects.next().await {
+            count += found.ok()?.1 as u64;
+        }
+        Some(count)
+    }
+
     /// Ids that arrived on a subject: distinct ones, and all.
     pub async fn ids(&self, subject: &str) -> (std::collections::BTreeSet<String>, usize) {
         let messages = self.read(subject).await;

@@ -1,0 +1,56 @@
+//! An HTTP server that answers as told and remembers whom it has answered.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+
+type Answer = Arc<dyn Fn(usize) -> u16 + Send + Sync>;
+
+/// The server.
+pub struct Endpoint {
+    port: u16,
+    seen: Arc<Mutex<BTreeMap<String, usize>>>,
+}
+
+impl Endpoint {
+    /// `answer` gets how often the same message was seen before, and says the status.
+    pub async fn start(
+        pause: Duration,
+        answer: impl Fn(usize) -> u16 + Send + Sync + 'static,
+    ) -> Self {
+        let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let seen: Arc<Mutex<BTreeMap<String, usize>>> = Arc::default();
+        let (answer, remembered): (Answer, _) = (Arc::new(answer), Arc::clone(&seen));
+        let router = Router::new().fallback(move |headers: HeaderMap| {
+            let (answer, seen) = (Arc::clone(&answer), Arc::clone(&remembered));
+            async move {
+                tokio::time::sleep(pause).await;
+                let id = headers["idempotency-key"].to_str().unwrap().to_owned();
+                let before = {
+                    let mut seen = seen.lock().unwrap();
+                    let times = seen.entry(id).or_default();
+                    *times += 1;
+                    *times - 1
+                };
+                StatusCode::from_u16(answer(before)).unwrap()
+            }
+        });
+        tokio::spawn(async move { axum::serve(socket, router).await.unwrap() });
+        Self { port, seen }
+    }
+
+    /// The parameters of a sink that sends here.
+    pub fn with(&self) -> Value {
+        json!({"url": format!("http://127.0.0.1:{}/in", self.port), "timeout": "5s"})
+    }
+
+    /// How often each message was seen.
+    pub fn seen(&self) -> BTreeMap<String, usize> {
+        self.seen.lock().unwrap().clone()
+    }
+}
