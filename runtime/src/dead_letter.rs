@@ -68,7 +68,7 @@ pub(crate) fn metadata(input: &Input) -> String {
 }
 
 /// The document that the error branch gets: the payload as it reached the stage (text where it is no
-/// JSON), and what happened.
+/// JSON), and what happened. The compiler types the branch by the same shape.
 pub(crate) fn error_document(
     stage: &Stage,
     input: &Input,
@@ -78,16 +78,13 @@ pub(crate) fn error_document(
     let payload: Value = serde_json::from_slice(&input.payload)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&input.payload).into_owned()));
     let document = json!({
+        "flow": stage.program.flow,
+        "step": failed.step,
+        "path": failed.path,
+        "error": failed.error,
+        "attempts": attempts.max(1),
+        "messageId": input.id(),
         "payload": payload,
-        "error": {
-            "flow": stage.program.flow,
-            "step": failed.step,
-            "path": failed.path,
-            "message": failed.error,
-            "attempts": attempts.max(1),
-            "id": input.id(),
-            "time": clock::now_text(),
-        },
     });
     document.to_string().into()
 }
