@@ -45,25 +45,25 @@ fn main() {
     };
 
     time("compile a contract", 2_000, || {
-        drop(black_box(Contract::new(schema.clone())))
+        drop(black_box(Contract::new(schema.clone())));
     });
     time("compile a filter", 5_000, || {
-        drop(black_box(Filter::compile(filter, input)))
+        drop(black_box(Filter::compile(filter, input)));
     });
     time("compile a map", 5_000, || {
-        drop(black_box(Map::compile(map, input)))
+        drop(black_box(Map::compile(map, input)));
     });
     time("check an order", 200_000, || {
-        drop(black_box(contract.check(&payload)))
+        drop(black_box(contract.check(&payload)));
     });
     time("check an order by jsonschema", 100_000, || {
-        drop(black_box(general.check(&payload)))
+        drop(black_box(general.check(&payload)));
     });
     time("run a filter", 200_000, || {
-        drop(black_box(compiled_filter.run(&mut message)))
+        drop(black_box(compiled_filter.run(&mut message)));
     });
     time("copy an order", 200_000, || {
-        drop(black_box(payload.clone()))
+        drop(black_box(payload.clone()));
     });
     time("copy an order and run a map", 100_000, || {
         let mut message = Message {
