@@ -28,11 +28,11 @@ const INTO: &str = "e.globex_fulfil.in";
 
 #[tokio::main]
 async fn main() {
-    take_over().await;
+    Box::pin(take_over()).await;
     purge_against_publish().await;
     full_stream().await;
     for idle in [0, 1, 3] {
-        repeats_after_kill(Duration::from_secs(idle)).await;
+        Box::pin(repeats_after_kill(Duration::from_secs(idle))).await;
     }
     push_of_the_owner().await;
     revocations().await;
@@ -78,7 +78,13 @@ async fn take_over() {
     for chunk in (0..sent).collect::<Vec<_>>().chunks(500) {
         let mut acks = Vec::new();
         for n in chunk {
-            acks.push(publisher.context.publish(EDGE, n.to_string().into()).await.unwrap());
+            acks.push(
+                publisher
+                    .context
+                    .publish(EDGE, n.to_string().into())
+                    .await
+                    .unwrap(),
+            );
         }
         for ack in acks {
             ack.await.unwrap();
@@ -310,9 +316,10 @@ async fn push_of_the_owner() {
             got += more;
             if got > 100 && !pushed {
                 pushed = true;
-                let plans = granted().change("acme", |tenant| match n {
-                    1 => tenant.limits.streams += 1,
-                    _ => {
+                let plans = granted().change("acme", |tenant| {
+                    if n == 1 {
+                        tenant.limits.streams += 1;
+                    } else {
                         let role = tenant.roles.get_mut("runtime").unwrap();
                         role.publish.push("x.more".to_owned());
                     }

@@ -12,9 +12,9 @@ use crate::Error;
 use crate::api::Api;
 
 /// Within which a `Nats-Msg-Id` is taken for a duplicate.
-const DUPLICATES: Duration = Duration::from_secs(120);
+const DUPLICATES: Duration = Duration::from_mins(2);
 /// How long a report is kept: longer than a runtime is silent, shorter than people remember.
-const REPORT_AGE: Duration = Duration::from_secs(60);
+const REPORT_AGE: Duration = Duration::from_mins(1);
 
 /// What was done to a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

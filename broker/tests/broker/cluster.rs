@@ -176,7 +176,11 @@ async fn leaders_that_die_lose_nothing_that_was_acknowledged_and_revocation_stil
         );
         got.extend(more);
     }
-    println!("{} accepted, {leaders} of 4 killed servers led", accepted.len());
+    assert!(
+        accepted.len() > 100,
+        "{} accepted, {leaders} killed servers led",
+        accepted.len()
+    );
     let lost: Vec<&String> = accepted
         .iter()
         .filter(|order| !got.contains(*order))

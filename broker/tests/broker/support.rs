@@ -186,7 +186,7 @@ impl Spied {
             memory_storage: true,
             num_replicas: 1,
             max_ack_pending: 5000,
-            inactive_threshold: Duration::from_secs(3600),
+            inactive_threshold: Duration::from_hours(1),
             ..Default::default()
         };
         let consumer = self
