@@ -182,7 +182,10 @@ async fn generated_messages_are_posted_with_their_ids() {
     let server = tokio::spawn(async move { axum::serve(socket, router).await.unwrap() });
     let with = json!({"url": url, "path": ["n", {"expr": ".sequence"}]});
     let program = program("probe")
-        .stage(|stage| stage.input.schema = json!({"type": "object"}))
+        .stage(|stage| {
+            let sequence = json!({"sequence": {"type": "integer"}});
+            stage.input.schema = json!({"type": "object", "properties": sequence});
+        })
         .change(|program| {
             program.source = Source::Connector {
                 builtin: "generate".to_owned(),

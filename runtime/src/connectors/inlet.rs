@@ -123,7 +123,12 @@ pub(super) mod tests {
             metadata: &Value,
             payload: Bytes,
         ) -> Result<(), Refused> {
+            let result = self.put(id, metadata, payload);
             tokio::task::yield_now().await;
+            result
+        }
+
+        fn put(&self, id: &str, metadata: &Value, payload: Bytes) -> Result<(), Refused> {
             if let Some(refused) = self.refusals.lock().unwrap().pop_front() {
                 return Err(refused);
             }

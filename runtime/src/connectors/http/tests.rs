@@ -13,7 +13,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
-use vrsky_types::Type;
+use vrsky_types::Contract;
 
 use super::Sink;
 use crate::connectors::{Blocked, Context, Outcome, fixture};
@@ -57,7 +57,9 @@ impl Server {
     fn open(&self, with: Value) -> Result<Sink, Blocked> {
         let mut with = with;
         with.as_object_mut().unwrap().entry("url").or_insert(json!(self.address));
-        Sink::open(&with, &Type::any(), &self.context, "spec.sinks.erp")
+        let anything = json!({"ref": {}, "page": {}, "q": {}, "none": {}, "title": {}});
+        let contract = Contract::new(json!({"type": "object", "properties": anything})).unwrap();
+        Sink::open(&with, contract.payload(), &self.context, "spec.sinks.erp")
     }
 
     /// Delivers one message; the server's last request.

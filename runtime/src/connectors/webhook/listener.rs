@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -41,7 +41,8 @@ pub struct Listener(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    socket: TcpListener,
+    /// Until it is served: then the port is closed as soon as serving stops.
+    socket: Mutex<Option<TcpListener>>,
     address: SocketAddr,
     tenant: TenantName,
     routes: Routes,
@@ -54,7 +55,7 @@ impl Listener {
         let socket = TcpListener::bind(address).await?;
         let address = socket.local_addr()?;
         Ok(Self(Arc::new(Shared {
-            socket,
+            socket: Mutex::new(Some(socket)),
             address,
             tenant,
             routes: Routes::default(),
@@ -67,8 +68,10 @@ impl Listener {
         self.0.address
     }
 
-    /// Serves until `stop`, and until the connections are closed. Stop the sources first.
+    /// Serves until `stop`, and until the connections are closed. A second call does nothing.
     pub async fn serve(&self, stop: CancellationToken) {
+        let socket = self.0.socket.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(socket) = socket else { return };
         let router = Router::new().fallback(answer).with_state(self.clone());
         let connections = Arc::new(Semaphore::new(CONNECTIONS));
         let tasks = TaskTracker::new();
@@ -77,7 +80,7 @@ impl Listener {
                 () = stop.cancelled() => break,
                 accepted = async {
                     let permit = connections.clone().acquire_owned().await;
-                    (permit, self.0.socket.accept().await)
+                    (permit, socket.accept().await)
                 } => accepted,
             };
             let (permit, Ok((stream, _peer))) = accepted else {
@@ -91,6 +94,7 @@ impl Listener {
                 drop(permit);
             });
         }
+        drop(socket);
         tasks.close();
         tasks.wait().await;
     }

@@ -39,7 +39,7 @@ fn the_example_of_github_is_accepted() {
     assert_eq!(check(GITHUB_SECRET, GITHUB_SIGNATURE, b"Hello, World?"), mismatch);
     assert_eq!(check("another", GITHUB_SIGNATURE, body), mismatch);
     assert_eq!(check("", GITHUB_SIGNATURE, body), mismatch);
-    assert_eq!(check(GITHUB_SECRET, &GITHUB_SIGNATURE[..70], body), mismatch);
+    assert_eq!(check(GITHUB_SECRET, &GITHUB_SIGNATURE[..69], body), mismatch);
     for malformed in ["", "sha256=7", "sha256=zz", "sha1=75", "757107ea"] {
         let malformed = check(GITHUB_SECRET, malformed, body);
         assert!(malformed.is_err());
@@ -72,7 +72,7 @@ fn the_example_of_standard_webhooks_is_accepted() {
     let late = Err("the timestamp is too far from now");
     assert_eq!(check(STANDARD_SECRET, time, STANDARD_SIGNATURE, 1_614_265_631), late);
     assert_eq!(check(STANDARD_SECRET, time, STANDARD_SIGNATURE, 1_614_265_029), late);
-    assert_eq!(check(STANDARD_SECRET, "9223372036854775808", STANDARD_SIGNATURE, 0).is_err(), true);
+    assert!(check(STANDARD_SECRET, "9223372036854775808", STANDARD_SIGNATURE, 0).is_err());
     assert_eq!(check(STANDARD_SECRET, "-9223372036854775808", STANDARD_SIGNATURE, 5), late);
     let mismatch = Err("the signature does not match");
     assert_eq!(check(STANDARD_SECRET, "1614265331", STANDARD_SIGNATURE, 1_614_265_330), mismatch);
