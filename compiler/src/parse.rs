@@ -83,7 +83,7 @@ fn restore(
         });
         match same {
             Some((object, _)) if object.spec.is_none() && !object.stopped => {
-                object.spec = earlier.spec
+                object.spec = earlier.spec;
             }
             Some(_) => {}
             None => objects.push((earlier, Vec::new())),

@@ -286,7 +286,7 @@ pub(crate) fn own(objects: &[Object], signatures: &Signatures, reports: &mut Rep
                 reports.add(objects, index, issue);
             }
             Err(Broken::Endless) => {
-                reports.add(objects, index, check::unknown_connector::endless(&path))
+                reports.add(objects, index, check::unknown_connector::endless(&path));
             }
             Err(_) => reports.withhold(index),
         }
