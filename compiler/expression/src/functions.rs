@@ -61,6 +61,7 @@ pub(crate) fn refused(name: &str) -> Option<&'static str> {
         "range" | "decode_gzip" | "decode_lz4" | "decode_snappy" | "decode_zlib"
         | "decode_zstd" | "set" | "unnest" => "its result can be far larger than its arguments",
         "format_int" | "format_number" => "large numbers end the process; use `to_string`",
+        "zip" => "of an empty list it never ends; use `for_each`",
         "snakecase" => "other values than strings end the process; use `kebabcase` or `downcase`",
         "parse_grok" | "parse_groks" | "parse_user_agent" | "match_datadog_query" | "to_regex" => {
             "its cost is not bounded by its arguments; use `parse_regex`"
@@ -184,7 +185,6 @@ fn list() -> Vec<Box<dyn Function>> {
         std_::Unique,
         std_::Upcase,
         std_::Values,
-        std_::Zip,
     ];
     for hidden in [
         assumed::functions(),

@@ -1,6 +1,6 @@
 //! Every allowed function, with arguments that nobody would write: it may refuse and it may fail, it
 //! may not panic, hang, or grow without bound, and what it returns has the type that it declares.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, missing_docs)]
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -98,6 +98,8 @@ fn input() -> Type {
 }
 
 fn check(source: &str) -> Result<bool, TestCaseError> {
+    // Shown when the process ends: what it did last.
+    eprintln!("{source}");
     let Ok((computed, output)) = Computed::compile(source, &input()) else {
         return Ok(false);
     };
