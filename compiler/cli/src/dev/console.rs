@@ -213,14 +213,15 @@ fn log_words(line: &str) -> String {
     let Ok(Value::Object(fields)) = serde_json::from_str(line) else {
         return line.to_owned();
     };
-    let (Some(Value::String(level)), Some(Value::String(message))) =
-        (fields.get("level"), fields.get("message"))
+    // Declared events of the runtime have a name instead of a sentence.
+    let words = fields.get("message").or_else(|| fields.get("event"));
+    let (Some(Value::String(level)), Some(Value::String(message))) = (fields.get("level"), words)
     else {
         return line.to_owned();
     };
     let mut text = format!("{level} {message}");
     for (name, value) in &fields {
-        if !["timestamp", "level", "message", "target"].contains(&name.as_str()) {
+        if !["timestamp", "level", "message", "event", "target"].contains(&name.as_str()) {
             let _ = write!(text, " {name}={value}");
         }
     }
