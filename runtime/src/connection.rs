@@ -229,7 +229,9 @@ fn user_name(creds: &str) -> Option<String> {
         .lines()
         .skip_while(|line| !line.contains("BEGIN NATS USER JWT"))
         .nth(1)?;
-    let claims = URL_SAFE_NO_PAD.decode(token.trim().split('.').nth(1)?).ok()?;
+    let claims = URL_SAFE_NO_PAD
+        .decode(token.trim().split('.').nth(1)?)
+        .ok()?;
     let claims: Claims = serde_json::from_slice(&claims).ok()?;
     let fits = !claims.name.is_empty()
         && claims

@@ -48,10 +48,7 @@ pub(crate) fn headers(
     if let Some(redriven) = input.header(header::REDRIVEN) {
         put(header::REDRIVEN, one_line(redriven));
     }
-    headers.insert(
-        ID,
-        format!("{id}/{}/{}", input.sequence, failed.step),
-    );
+    headers.insert(ID, format!("{id}/{}/{}", input.sequence, failed.step));
     put_id(&mut headers, id);
     headers.insert(TTL, origin.dead_letter_seconds.max(1).to_string());
     headers

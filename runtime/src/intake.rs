@@ -149,7 +149,10 @@ impl Inner {
         match answer {
             Ok(answer) => {
                 let again = b"\"duplicate\":true";
-                Ok(!answer.payload.windows(again.len()).any(|part| part == again))
+                Ok(!answer
+                    .payload
+                    .windows(again.len())
+                    .any(|part| part == again))
             }
             Err(Refusal::Full) => Err(Refused::Full),
             Err(Refusal::TooLarge) => Err(Refused::TooLarge { limit }),

@@ -118,7 +118,11 @@ impl Flows<'_> {
         }
         let mut unread = Ok(());
         for (flow, hash) in index.programs {
-            if self.running.get(&flow).is_some_and(|(runs, _)| *runs == hash) {
+            if self
+                .running
+                .get(&flow)
+                .is_some_and(|(runs, _)| *runs == hash)
+            {
                 continue;
             }
             let seen = self.seen.remove(&hash);

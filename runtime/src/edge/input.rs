@@ -82,9 +82,9 @@ impl Input {
         object
             .entry("id")
             .or_insert_with(|| serde_json::Value::String(self.id()));
-        object.entry("time").or_insert_with(|| {
-            serde_json::Value::String(clock::text_of_nanoseconds(self.stored))
-        });
+        object
+            .entry("time")
+            .or_insert_with(|| serde_json::Value::String(clock::text_of_nanoseconds(self.stored)));
         object
     }
 
@@ -94,7 +94,10 @@ impl Input {
 
     /// Bytes that the message holds in memory, about.
     pub(crate) fn bytes(&self) -> usize {
-        let headers = self.headers.as_ref().map_or(0, |headers| headers.len() * 96);
+        let headers = self
+            .headers
+            .as_ref()
+            .map_or(0, |headers| headers.len() * 96);
         self.payload.len() + headers + 256
     }
 }

@@ -46,7 +46,7 @@ enum Command {
 #[derive(Debug)]
 struct Key {
     connection: Connection,
-    key: String,
+    name: String,
     revision: u64,
     lease: Lease,
 }
@@ -98,7 +98,7 @@ impl Key {
     async fn acquire(connection: &Connection, flow: &FlowId, edge: &EdgeName) -> (Self, u64) {
         let mut key = Self {
             connection: connection.clone(),
-            key: platform::lease_key(connection.tenant(), flow, edge),
+            name: platform::lease_key(connection.tenant(), flow, edge),
             revision: 0,
             lease: Lease {
                 epoch: 0,
@@ -161,7 +161,7 @@ impl Key {
                     Some(Command::Release(answer)) => {
                         self.lease.released = true;
                         if let Err(reason) = self.write().await {
-                            tracing::warn!(event = "lease_not_released", key = %self.key, %reason);
+                            tracing::warn!(event = "lease_not_released", key = %self.name, %reason);
                         }
                         let _ = answer.send(());
                         return;
@@ -169,7 +169,7 @@ impl Key {
                 },
             };
             if written == Err(Refusal::Conflict) && !self.still_ours().await {
-                tracing::warn!(event = "lease_lost", key = %self.key);
+                tracing::warn!(event = "lease_lost", key = %self.name);
                 lost.cancel();
                 return;
             }
@@ -193,7 +193,7 @@ impl Key {
 
     /// The lease as it is now; notes its revision.
     async fn read(&mut self) -> Result<Option<Lease>, Refusal> {
-        let subject = platform::key_get_subject(platform::LEASES, &self.key);
+        let subject = platform::key_get_subject(platform::LEASES, &self.name);
         let answer = match self
             .connection
             .ask(subject, None, bytes::Bytes::new(), ANSWER)
@@ -227,9 +227,9 @@ impl Key {
         self.lease.at_ms = clock::now_ms();
         let mut headers = HeaderMap::new();
         headers.insert(EXPECTED, self.revision.to_string());
-        let payload = serde_json::to_vec(&self.lease)
-            .map_err(|error| Refusal::Other(error.to_string()))?;
-        let subject = platform::key_subject(platform::LEASES, &self.key);
+        let payload =
+            serde_json::to_vec(&self.lease).map_err(|error| Refusal::Other(error.to_string()))?;
+        let subject = platform::key_subject(platform::LEASES, &self.name);
         let answer = self
             .connection
             .ask(subject, Some(headers), payload.into(), ANSWER)

@@ -3,6 +3,8 @@
 
 mod drain;
 mod outcome;
+mod pull;
+mod removal;
 mod start;
 
 use std::collections::{BinaryHeap, VecDeque};
@@ -17,10 +19,9 @@ use futures_util::{FutureExt, Stream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use vrsky_plan::{Subject, header};
+use vrsky_plan::Subject;
 
-use super::consumer::{Arrival, Batch, Consumer};
-use super::input::Input;
+use super::consumer::Consumer;
 use super::item::{Item, Waiting};
 use super::lease::Claim;
 use super::publishing::Publishing;
@@ -30,7 +31,6 @@ use crate::connection::Refusal;
 use crate::connectors::Outcome;
 use crate::retry::Lane;
 use crate::stage::{Delivery, Stage, Take};
-use crate::status::lock;
 
 /// Bounds. The server allows 5,000 messages without acknowledgement; with what is asked for, a window
 /// stays below that.
@@ -225,213 +225,6 @@ impl Reader {
         }
     }
 
-    /// A lane on which nothing waits has no consumer: most never need one.
-    async fn idle_lane(&mut self) -> Option<End> {
-        let Some(lane) = self.lane else {
-            return None;
-        };
-        let mut looked = false;
-        loop {
-            if !looked && self.stage.delivers() {
-                let name = self.consumer_name(self.claim.epoch);
-                let made = Consumer::make(&self.shared.connection, name, &self.subject, 0).await;
-                match made {
-                    Ok((consumer, 0)) => {
-                        self.reopened = true;
-                        looked = true;
-                        Consumer::remove(&self.shared.connection, consumer.name()).await;
-                    }
-                    Ok((consumer, _)) => {
-                        self.reopened = true;
-                        self.consumer = Some(consumer);
-                        return None;
-                    }
-                    // The loop tries again, with bounds and words.
-                    Err(_) => return None,
-                }
-            }
-            tokio::select! {
-                () = self.claim.lost.cancelled() => return Some(End::Lost),
-                () = self.stop.cancelled() => return Some(End::Stopped),
-                () = self.shared.lanes[lane as usize].notified() => return None,
-                Ok(()) = self.stages.changed() => self.stage = Arc::clone(&self.stages.borrow_and_update()),
-            }
-        }
-    }
-
-    fn consumer_name(&self, epoch: u64) -> String {
-        let suffix = self.lane.map_or("", Lane::suffix);
-        format!(
-            "{}_{}{suffix}-{epoch}",
-            self.shared.flow.token(),
-            self.shared.edge
-        )
-    }
-
-    /// Makes a consumer where there is none, each with an epoch of its own.
-    async fn open(&mut self) {
-        if self.consumer.is_some() || self.drain_until.is_some() || Instant::now() < self.open_at {
-            return;
-        }
-        let epoch = if self.reopened {
-            self.claim.next_epoch().await
-        } else {
-            Some(self.claim.epoch)
-        };
-        let first = !self.reopened;
-        self.reopened = true;
-        let Some(epoch) = epoch else {
-            return self.open_later();
-        };
-        let connection = &self.shared.connection;
-        let name = self.consumer_name(epoch);
-        let after = self.window.highest();
-        match Consumer::make(connection, name, &self.subject, after).await {
-            Ok((consumer, waiting)) => {
-                tracing::debug!(event = "edge_opened", consumer = consumer.name(), waiting);
-                let place = self.lane.map_or("", Lane::suffix);
-                lock(&self.shared.edge_status.consumers).insert(place, consumer.name().to_owned());
-                self.consumer = Some(consumer);
-                self.open_failures = 0;
-                if first && self.claim.before > 0 {
-                    self.remove_consumer(self.consumer_name(self.claim.before));
-                }
-            }
-            Err(reason) => {
-                let (flow, edge) = (&self.shared.flow, &self.shared.edge);
-                tracing::warn!(event = "edge_not_opened", %flow, %edge, %reason);
-                self.open_later();
-            }
-        }
-    }
-
-    fn open_later(&mut self) {
-        self.open_at = Instant::now() + crate::retry::pressure(self.open_failures);
-        self.open_failures += 1;
-    }
-
-    /// Goes on with a new consumer behind what was received; what is in flight stays in flight.
-    fn reopen(&mut self, reason: &str) {
-        if let Some(consumer) = self.consumer.take() {
-            let (flow, edge) = (&self.shared.flow, &self.shared.edge);
-            tracing::info!(event = "edge_reopened", %flow, %edge, reason);
-            self.remove_consumer(consumer.name().to_owned());
-        }
-    }
-
-    fn remove_consumer(&self, name: String) {
-        let connection = self.shared.connection.clone();
-        tokio::spawn(async move { Consumer::remove(&connection, &name).await });
-    }
-
-    /// Asks for more while there is room for it.
-    fn ask(&mut self) {
-        let (window, bytes, messages) = match self.lane {
-            None => (WINDOW, BYTES, 500),
-            Some(_) => (LANE_WINDOW, LANE_BYTES, 64),
-        };
-        let calm = self.drain_until.is_none()
-            && self.pressed == 0
-            && (self.lane.is_some() || self.waiting.len() < WAITING)
-            && self.backlog.len() < messages * 2;
-        let Some(consumer) = self.consumer.as_mut().filter(|_| calm) else {
-            return;
-        };
-        if consumer.asked() > messages / 2 {
-            return;
-        }
-        let largest = self.stage.max_payload + 64 * 1024;
-        let batch = Batch {
-            messages,
-            bytes: largest.max(bytes / 4),
-        };
-        let promised = consumer.asked().div_ceil(messages) * batch.bytes;
-        let held = self.window.bytes() + promised;
-        let room = self.window.len() + consumer.asked() + messages <= window
-            && (held == 0 || held + batch.bytes <= bytes);
-        if room && !consumer.ask(batch) {
-            // The connection is busy or away; `wake` tries again soon.
-            tracing::debug!(event = "pull_postponed", consumer = consumer.name());
-        }
-    }
-
-    fn arrived(&mut self, arrival: Option<Message>) {
-        let mut next = arrival;
-        if next.is_none() {
-            return self.reopen("the subscription ended");
-        }
-        for _ in 0..TURN {
-            let Some(message) = next else { break };
-            let Some(consumer) = self.consumer.as_mut() else {
-                return;
-            };
-            match consumer.sort(message) {
-                Arrival::Ended => {}
-                Arrival::Broken(reason) => return self.reopen(&reason),
-                Arrival::Message(message) => {
-                    let Some(input) = Input::read(message) else {
-                        return self.reopen("a delivery without a place");
-                    };
-                    if !consumer.follows(input.delivery) {
-                        return self.reopen("a delivery is missing");
-                    }
-                    self.receive(input);
-                }
-            }
-            next = self
-                .consumer
-                .as_mut()
-                .and_then(|consumer| ready(&mut consumer.deliveries));
-        }
-    }
-
-    fn receive(&mut self, input: Input) {
-        if self.lane.is_none() {
-            let ticket = self.window.receive(input);
-            self.backlog.push_back(ticket);
-            return;
-        }
-        let now = crate::clock::now_ms();
-        let pause = Duration::from_millis(input.due().saturating_sub(now));
-        let output = input.header(header::OUTPUT).map(Into::into);
-        let attempts = input.attempts();
-        let ticket = self.window.receive(input);
-        self.waiting.push(Waiting {
-            due: Instant::now() + pause,
-            item: Item::fresh(ticket, output, attempts),
-        });
-    }
-
-    /// Acknowledges and removes the finished prefix, when it is worth a call.
-    fn remove(&mut self) {
-        let floor = self.window.floor();
-        let finished = floor.finished - self.removed;
-        if finished == 0 || self.removal.is_some() {
-            return;
-        }
-        let at = *self
-            .remove_at
-            .get_or_insert_with(|| Instant::now() + REMOVE_WITHIN);
-        if finished < REMOVE_AFTER && Instant::now() < at {
-            return;
-        }
-        self.remove_at = None;
-        self.removing = floor.finished;
-        self.removal = Some(removal(&self.shared, &self.subject, floor).boxed());
-    }
-
-    fn was_removed(&mut self, result: Result<(), Refusal>) {
-        self.removal = None;
-        match result {
-            Ok(()) => self.removed = self.removing,
-            Err(reason) => {
-                let (flow, edge) = (&self.shared.flow, &self.shared.edge);
-                tracing::warn!(event = "not_removed", %flow, %edge, %reason);
-                self.remove_at = Some(Instant::now() + Duration::from_secs(1));
-            }
-        }
-    }
-
     /// When there is something to do without anything having happened.
     fn wake(&self, publishing: &Publishing) -> Instant {
         let now = Instant::now();
@@ -453,31 +246,6 @@ impl Reader {
             None => {}
         }
         wake
-    }
-}
-
-/// What removes the finished prefix; the acknowledgement keeps the consumer's own window moving.
-fn removal(
-    shared: &Arc<Shared>,
-    subject: &Subject,
-    floor: &super::window::Floor,
-) -> impl Future<Output = Result<(), Refusal>> + Send + 'static {
-    let shared = Arc::clone(shared);
-    // `seq` is the first sequence that stays.
-    let request = format!(r#"{{"filter":"{subject}","seq":{}}}"#, floor.sequence + 1);
-    let acknowledge = floor.acknowledge.clone();
-    async move {
-        let connection = &shared.connection;
-        if let Some(acknowledge) = acknowledge {
-            let acknowledged = connection.client().publish(acknowledge, "+ACK".into());
-            // Lost, the next one stands for it.
-            let _ = tokio::time::timeout(Duration::from_secs(1), acknowledged).await;
-        }
-        let subject = format!("$JS.API.STREAM.PURGE.{}", connection.transit());
-        connection
-            .ask(subject, None, request.into(), Duration::from_secs(5))
-            .await
-            .map(|_| ())
     }
 }
 

@@ -70,7 +70,7 @@ impl Window {
 
     /// The message of a ticket.
     pub(crate) fn input(&self, ticket: &Ticket) -> &Input {
-        self.slots[self.place(ticket)]
+        self.slots[self.place(ticket.0)]
             .input
             .as_ref()
             .expect("a slot keeps its input while a ticket is out")
@@ -78,14 +78,15 @@ impl Window {
 
     /// One more ticket for the same message: it is finished when both are.
     pub(crate) fn split(&mut self, ticket: &Ticket) -> Ticket {
-        let place = self.place(ticket);
+        let place = self.place(ticket.0);
         self.slots[place].open += 1;
         Ticket(ticket.0)
     }
 
     /// Finishes a ticket; the last one of a message finishes the message.
     pub(crate) fn finish(&mut self, ticket: Ticket) {
-        let place = self.place(&ticket);
+        let Ticket(number) = ticket;
+        let place = self.place(number);
         let slot = &mut self.slots[place];
         slot.open -= 1;
         if slot.open > 0 {
@@ -133,12 +134,12 @@ impl Window {
     pub(crate) fn overtaken(&self, ticket: &Ticket) -> bool {
         self.slots
             .iter()
-            .skip(self.place(ticket) + 1)
+            .skip(self.place(ticket.0) + 1)
             .any(|slot| slot.open == 0)
     }
 
-    fn place(&self, ticket: &Ticket) -> usize {
-        usize::try_from(ticket.0 - self.base).expect("a window fits into memory")
+    fn place(&self, number: u64) -> usize {
+        usize::try_from(number - self.base).expect("a window fits into memory")
     }
 }
 

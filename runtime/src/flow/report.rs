@@ -59,7 +59,8 @@ async fn report(connection: &Connection, status: &Status, last: bool) {
         backlog,
         last_error: slow.last_error,
     };
-    let subject = platform::report_subject(connection.tenant(), status.flow(), connection.process());
+    let subject =
+        platform::report_subject(connection.tenant(), status.flow(), connection.process());
     let Ok(payload) = serde_json::to_vec(&report) else {
         return;
     };

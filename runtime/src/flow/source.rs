@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use vrsky_plan::program::{self, Program};
 use vrsky_plan::EdgeName;
+use vrsky_plan::program::{self, Program};
 
 use crate::connection::Connection;
 use crate::connectors::{self, Blocked};

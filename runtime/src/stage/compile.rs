@@ -77,7 +77,13 @@ impl Stage {
                     Target::Deliver(match open {
                         Some(delivery) => delivery,
                         None => Arc::new(Delivery {
-                            sink: connectors::Sink::open(builtin, with, &arriving, context, &output.path)?,
+                            sink: connectors::Sink::open(
+                                builtin,
+                                with,
+                                &arriving,
+                                context,
+                                &output.path,
+                            )?,
                             builtin: builtin.clone(),
                             with: with.clone(),
                             retries: *retries,
@@ -168,7 +174,9 @@ fn contract(schema: &serde_json::Value, path: &str) -> Result<Contract, Blocked>
 
 /// The compiler proved the program; a mistake here means that runtime and compiler differ.
 fn blocked(mistakes: &[Mistake], path: &str) -> Blocked {
-    let first = mistakes.first().map_or("unknown", |mistake| &mistake.message);
+    let first = mistakes
+        .first()
+        .map_or("unknown", |mistake| &mistake.message);
     Blocked {
         reason: format!("this runtime cannot compile the expression: {first}"),
         path: Some(path.to_owned()),
@@ -176,9 +184,8 @@ fn blocked(mistakes: &[Mistake], path: &str) -> Blocked {
 }
 
 fn reads_metadata(stage: &program::Stage) -> bool {
-    let delivers = |output: &program::Output| {
-        matches!(output.target, program::Target::Deliver { .. })
-    };
+    let delivers =
+        |output: &program::Output| matches!(output.target, program::Target::Deliver { .. });
     stage.outputs.values().any(delivers)
         || serde_json::to_string(&(&stage.steps, &stage.outputs))
             .is_ok_and(|text| text.contains('%'))

@@ -103,7 +103,8 @@ pub trait Build: Sized {
             stage.subject = subject;
             stage.steps.clear();
             stage.input.check = false;
-            stage.outputs = BTreeMap::from([(name.to_owned(), output(name, Condition::Always, target))]);
+            stage.outputs =
+                BTreeMap::from([(name.to_owned(), output(name, Condition::Always, target))]);
             program.stages.insert(edge, stage);
         })
     }

@@ -16,7 +16,11 @@ pub struct Server {
 impl Server {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut server = Self { child: None, port: free_port(), folder };
+        let mut server = Self {
+            child: None,
+            port: free_port(),
+            folder,
+        };
         server.launch();
         server
     }
@@ -34,7 +38,14 @@ impl Server {
     fn launch(&mut self) {
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
         let child = Command::new(binary())
-            .args(["-a", "127.0.0.1", "-p", &self.port.to_string(), "-js", "-sd"])
+            .args([
+                "-a",
+                "127.0.0.1",
+                "-p",
+                &self.port.to_string(),
+                "-js",
+                "-sd",
+            ])
             .arg(self.folder.path().join("data"))
             .stdout(Stdio::null())
             .stderr(log)
@@ -86,5 +97,9 @@ fn version(binary: &str) -> Option<[u32; 3]> {
     let output = Command::new(binary).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let mut parts = text.trim().rsplit('v').next()?.split('.').map(str::parse);
-    Some([parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?])
+    Some([
+        parts.next()?.ok()?,
+        parts.next()?.ok()?,
+        parts.next()?.ok()?,
+    ])
 }

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use async_nats::Client;
 use async_nats::jetstream::{self, Context, kv, stream};
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -22,7 +21,6 @@ pub const BOUND: Duration = Duration::from_secs(60);
 pub struct World {
     pub server: Server,
     pub tenant: TenantId,
-    pub client: Client,
     pub jetstream: Context,
     pub folder: tempfile::TempDir,
     programs: BTreeMap<FlowId, Program>,
@@ -44,7 +42,7 @@ impl World {
         let server = Server::start();
         let tenant = TenantId::new("acme1").unwrap();
         let client = async_nats::connect(server.address()).await.unwrap();
-        let jetstream = jetstream::new(client.clone());
+        let jetstream = jetstream::new(client);
         let make = |name: String, subject: &str, cap: i64| stream::Config {
             name,
             subjects: vec![subject.to_owned()],
@@ -76,7 +74,6 @@ impl World {
         Self {
             server,
             tenant,
-            client,
             jetstream,
             folder: tempfile::tempdir().unwrap(),
             programs: BTreeMap::new(),
@@ -86,7 +83,8 @@ impl World {
     /// Puts a program and the index, as the operator does.
     pub async fn put(&mut self, program: Program) {
         let key = platform::program_key(&self.tenant, &program.flow);
-        self.write(&key, serde_json::to_vec(&program).unwrap()).await;
+        self.write(&key, serde_json::to_vec(&program).unwrap())
+            .await;
         self.programs.insert(program.flow.clone(), program);
         self.write_index().await;
     }
@@ -99,7 +97,9 @@ impl World {
     async fn write_index(&self) {
         let programs = self.programs.iter();
         let index = Index {
-            programs: programs.map(|(flow, p)| (flow.clone(), p.hash.clone())).collect(),
+            programs: programs
+                .map(|(flow, p)| (flow.clone(), p.hash.clone()))
+                .collect(),
         };
         let key = platform::index_key(&self.tenant);
         self.write(&key, serde_json::to_vec(&index).unwrap()).await;
@@ -113,9 +113,17 @@ impl World {
 
     /// A runtime process, as `vrsky dev` starts one.
     pub fn runtime(&self) -> Runtime {
-        let log = self.folder.path().join(format!("{}.log", uuid::Uuid::now_v7()));
+        let log = self
+            .folder
+            .path()
+            .join(format!("{}.log", uuid::Uuid::now_v7()));
         let child = Command::new(env!("CARGO_BIN_EXE_vrsky-runtime"))
-            .args(["--nats", &self.server.address(), "--tenant-id", self.tenant.as_str()])
+            .args([
+                "--nats",
+                &self.server.address(),
+                "--tenant-id",
+                self.tenant.as_str(),
+            ])
             .args(["--listen", "127.0.0.1:0", "--secrets", "secrets"])
             .current_dir(self.folder.path())
             .env("RUST_LOG", "info,async_nats=error")
@@ -153,11 +161,13 @@ impl World {
     }
 
     pub async fn transit(&self, subject: &str) -> u64 {
-        self.count(self.tenant.transit_stream().as_str(), subject).await
+        self.count(self.tenant.transit_stream().as_str(), subject)
+            .await
     }
 
     pub async fn dead_letters(&self, subject: &str) -> u64 {
-        self.count(self.tenant.dead_letter_stream().as_str(), subject).await
+        self.count(self.tenant.dead_letter_stream().as_str(), subject)
+            .await
     }
 
     /// All messages that lie on a subject of the transit or dead-letter stream.
@@ -182,11 +192,24 @@ impl World {
 
     /// Removes what lies on a subject up to a message that was read.
     pub async fn purge(&self, subject: &str, last: &async_nats::Message) {
-        let place = last.reply.as_ref().unwrap().as_str().split('.').rev().nth(3).unwrap();
+        let place = last
+            .reply
+            .as_ref()
+            .unwrap()
+            .as_str()
+            .split('.')
+            .rev()
+            .nth(3)
+            .unwrap();
         let sequence: u64 = place.parse().unwrap();
         let stream = self.tenant.transit_stream();
         let stream = self.jetstream.get_stream(stream.as_str()).await.unwrap();
-        stream.purge().filter(subject).sequence(sequence + 1).await.unwrap();
+        stream
+            .purge()
+            .filter(subject)
+            .sequence(sequence + 1)
+            .await
+            .unwrap();
     }
 
     /// As [`Self::transit`], while the server may be away.
@@ -204,7 +227,9 @@ impl World {
     /// Ids that arrived on a subject: distinct ones, and all.
     pub async fn ids(&self, subject: &str) -> (std::collections::BTreeSet<String>, usize) {
         let messages = self.read(subject).await;
-        let ids = messages.iter().map(|message| header(message, "Vrsky-Message"));
+        let ids = messages
+            .iter()
+            .map(|message| header(message, "Vrsky-Message"));
         (ids.collect(), messages.len())
     }
 
@@ -215,7 +240,9 @@ impl World {
         let mut subjects = stream.info_with_subjects(&filter).await.unwrap();
         let mut reports = Vec::new();
         while let Some(found) = subjects.next().await {
-            let last = stream.get_last_raw_message_by_subject(&found.unwrap().0).await;
+            let last = stream
+                .get_last_raw_message_by_subject(&found.unwrap().0)
+                .await;
             reports.push(serde_json::from_slice(&last.unwrap().payload).unwrap());
         }
         reports
@@ -240,7 +267,11 @@ impl World {
     }
 
     pub async fn lease(&self, flow: &FlowId, edge: &EdgeName) -> Option<Lease> {
-        let bucket = self.jetstream.get_key_value(platform::LEASES).await.unwrap();
+        let bucket = self
+            .jetstream
+            .get_key_value(platform::LEASES)
+            .await
+            .unwrap();
         let key = platform::lease_key(&self.tenant, flow, edge);
         let value: Option<Bytes> = bucket.get(key).await.unwrap();
         value.map(|value| serde_json::from_slice(&value).unwrap())
@@ -265,7 +296,13 @@ impl Runtime {
     /// SIGTERM, and the exit code.
     pub async fn terminate(mut self) -> Option<i32> {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
         let deadline = Instant::now() + BOUND;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {

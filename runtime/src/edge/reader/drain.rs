@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::{Reader, removal};
+use super::Reader;
+use super::removal::removal;
 use crate::clock;
 use crate::edge::consumer::Consumer;
 use crate::edge::item::{Item, Waiting, Work};
@@ -65,9 +66,9 @@ impl Reader {
         let floor = self.window.floor();
         if floor.finished > self.removed {
             let last = removal(&self.shared, &self.subject, floor);
-            match timeout(LAST_REMOVAL, last).await {
-                Ok(Ok(())) => {}
-                _ => tracing::warn!(event = "not_removed", flow = %self.shared.flow, edge = %self.shared.edge),
+            if !matches!(timeout(LAST_REMOVAL, last).await, Ok(Ok(()))) {
+                let (flow, edge) = (&self.shared.flow, &self.shared.edge);
+                tracing::warn!(event = "not_removed", %flow, %edge);
             }
         }
         if let Some(consumer) = self.consumer.take() {

@@ -21,7 +21,7 @@ use crate::stage::{Failed, Stage, Take, Target, What};
 use crate::status::{count, one_line};
 
 /// Sinks bound their attempts themselves; this is for the one that does not.
-const ATTEMPT: Duration = Duration::from_secs(120);
+const ATTEMPT: Duration = Duration::from_mins(2);
 
 impl Reader {
     /// Starts what may start. True: there is more.
@@ -102,12 +102,7 @@ impl Reader {
         }
     }
 
-    async fn run_stage(
-        &mut self,
-        item: Item,
-        only: Option<Arc<str>>,
-        publishing: &mut Publishing,
-    ) {
+    async fn run_stage(&mut self, item: Item, only: Option<Arc<str>>, publishing: &mut Publishing) {
         let stage = Arc::clone(&self.stage);
         let mut takes = std::mem::take(&mut self.takes);
         let input = self.window.input(&item.ticket);
@@ -191,12 +186,13 @@ impl Reader {
                     let id = self.window.input(&item.ticket).id();
                     let attempt = async move {
                         let attempt = delivery.sink.deliver(&mut message, &id);
-                        let outcome = timeout(ATTEMPT, attempt).await.unwrap_or_else(|_| {
-                            Outcome::Retry {
-                                reason: "the sink did not answer in time".to_owned(),
-                                after: None,
-                            }
-                        });
+                        let outcome =
+                            timeout(ATTEMPT, attempt)
+                                .await
+                                .unwrap_or_else(|_| Outcome::Retry {
+                                    reason: "the sink did not answer in time".to_owned(),
+                                    after: None,
+                                });
                         (item, delivery, outcome)
                     };
                     self.deliveries.push(attempt.boxed());
