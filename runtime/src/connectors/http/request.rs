@@ -111,6 +111,10 @@ impl Template {
             let text = match text.as_deref() {
                 None | Some("") => return Err(refuse("a path segment is empty")),
                 Some("." | "..") => return Err(refuse("a path segment leads elsewhere")),
+                // URLs drop tabs and line breaks: two dots with one between would lead elsewhere too.
+                Some(text) if text.contains(char::is_control) => {
+                    return Err(refuse("a path segment has control characters"));
+                }
                 Some(text) => text,
             };
             let mut segments = url.path_segments_mut().map_err(|()| refuse("the address has no path"))?;

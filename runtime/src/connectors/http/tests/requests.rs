@@ -26,7 +26,6 @@ async fn a_segment_stays_one_segment_whatever_is_in_it() {
         ("a\\b", "/v1/orders/a%5Cb"),
         ("a?b#c", "/v1/orders/a%3Fb%23c"),
         ("ü x", "/v1/orders/%C3%BC%20x"),
-        ("a\tb\n", "/v1/orders/a%09b%0A"),
     ] {
         let with = json!({"url": format!("{}/v1/", server.address), "path": ["orders", {"expr": ".ref"}]});
         let request = server.request(with, json!({"ref": text})).await;
@@ -38,7 +37,8 @@ async fn a_segment_stays_one_segment_whatever_is_in_it() {
 async fn a_segment_that_leads_elsewhere_is_rejected() {
     let server = Server::new().await;
     let sink = server.open(json!({"path": ["orders", {"expr": ".ref"}]})).unwrap();
-    for value in [json!(""), json!("."), json!(".."), json!(null), json!([]), json!({})] {
+    let texts = ["", ".", "..", ".\t.", ".\n", "a\tb"].map(Value::from);
+    for value in texts.into_iter().chain([json!(null), json!([]), json!({})]) {
         let outcome = sink.deliver(&mut fixture::message(json!({"ref": value})), "m-1").await;
         let Outcome::Reject { reason } = outcome else {
             panic!("{value}: {outcome:?}");
