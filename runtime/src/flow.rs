@@ -247,14 +247,13 @@ impl Running {
             if let Some(retiring) = self.retiring.remove(edge) {
                 self.edges.insert(edge.clone(), retiring);
             }
-            match self.edges.get(edge) {
-                Some(running) => running.swap(Arc::clone(stage)),
-                None => {
-                    let connection = &self.process.connection;
-                    let started = Edge::start(connection, &self.status, edge, Arc::clone(stage));
-                    self.edges.insert(edge.clone(), started);
-                }
+            if let Some(running) = self.edges.get(edge) {
+                running.swap(Arc::clone(stage));
+                continue;
             }
+            let connection = &self.process.connection;
+            let started = Edge::start(connection, &self.status, edge, Arc::clone(stage));
+            self.edges.insert(edge.clone(), started);
         }
         let gone: Vec<_> = self
             .edges

@@ -84,9 +84,12 @@ impl Window {
     }
 
     /// Finishes a ticket; the last one of a message finishes the message.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "finishing consumes the ticket: that is its point"
+    )]
     pub(crate) fn finish(&mut self, ticket: Ticket) {
-        let Ticket(number) = ticket;
-        let place = self.place(number);
+        let place = self.place(ticket.0);
         let slot = &mut self.slots[place];
         slot.open -= 1;
         if slot.open > 0 {
