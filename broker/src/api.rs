@@ -1,7 +1,7 @@
 //! The JetStream API of one account, as far as it is needed here.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{self, stream};
 use serde::Deserialize;
@@ -15,6 +15,11 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// Error codes of nats-server for "there is none".
 const STREAM_NOT_FOUND: u64 = 10059;
 const CONSUMER_NOT_FOUND: u64 = 10014;
+/// "JetStream not enabled for account".
+const NOT_ENABLED: u64 = 10039;
+/// How long a new account may take until it has storage, and the pause between two looks.
+const ENABLED: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// JetStream in one account, with all rights in it.
 #[derive(Clone, Debug)]
@@ -82,9 +87,19 @@ impl Api {
         self.find(format!("STREAM.INFO.{name}"), &body).await
     }
 
+    /// In a cluster the leader may hear of a new account after the servers have taken its token, so
+    /// this waits a while for its storage.
     pub(crate) async fn create_stream(&self, config: &stream::Config) -> Result<(), Error> {
-        let subject = format!("STREAM.CREATE.{}", config.name);
-        self.call::<Value>(subject, &json!(config)).await.map(drop)
+        let deadline = Instant::now() + ENABLED;
+        loop {
+            let subject = format!("STREAM.CREATE.{}", config.name);
+            match self.call::<Value>(subject, &json!(config)).await {
+                Err(Error::Refused {
+                    code: NOT_ENABLED, ..
+                }) if Instant::now() < deadline => tokio::time::sleep(LOOK).await,
+                done => return done.map(drop),
+            }
+        }
     }
 
     pub(crate) async fn update_stream(&self, config: &stream::Config) -> Result<(), Error> {

@@ -146,9 +146,12 @@ async fn leaders_that_die_lose_nothing_that_was_acknowledged_and_revocation_stil
     for round in 0..4 {
         for n in 0..50 {
             let order = format!("{round} {n}");
-            if acme.publish("x.orders", &order).await.is_ok() {
-                accepted.push(order);
-            }
+            // Refused while there is no leader: the publisher tries again, as runtimes do.
+            let stored = eventually_within(SETTLED, || async {
+                acme.publish("x.orders", &order).await.is_ok()
+            });
+            assert!(stored.await, "{order}");
+            accepted.push(order);
         }
         let leader = if round % 2 == 0 {
             three.leader("acme", shared.as_str()).await
@@ -167,20 +170,17 @@ async fn leaders_that_die_lose_nothing_that_was_acknowledged_and_revocation_stil
     let all = eventually_within(SETTLED, || async { edge.consumer.get_info().await.is_ok() });
     assert!(all.await);
     while !got.contains("last") {
-        let more = edge.take(1000, SETTLED).await;
+        let next = edge.take(1, SETTLED).await;
         assert!(
-            !more.is_empty(),
+            !next.is_empty(),
             "so far {} of {}",
             got.len(),
             accepted.len()
         );
-        got.extend(more);
+        got.extend(next);
+        got.extend(edge.take(1000, Duration::from_millis(300)).await);
     }
-    assert!(
-        accepted.len() > 100,
-        "{} accepted, {leaders} killed servers led",
-        accepted.len()
-    );
+    assert!(leaders > 0, "a server that led was killed");
     let lost: Vec<&String> = accepted
         .iter()
         .filter(|order| !got.contains(*order))
