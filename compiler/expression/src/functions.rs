@@ -18,7 +18,7 @@ use absolute::Absolute;
 pub(crate) use assumed::Assumption;
 pub(crate) use metered::{Meter, begin};
 pub(crate) use operands::{DEFINED, NUMBER};
-use retyped::{Container, Opaque};
+use retyped::{Captures, Container, Number, Opaque};
 
 /// The functions, built once: VRL compiles against a slice of boxes.
 pub(crate) static FUNCTIONS: LazyLock<Vec<Box<dyn Function>>> = LazyLock::new(list);
@@ -139,7 +139,7 @@ fn list() -> Vec<Box<dyn Function>> {
         std_::Match,
         std_::MatchAny,
         std_::Merge,
-        std_::Mod,
+        Number(std_::Mod),
         std_::Object,
         std_::ObjectFromArray,
         std_::ParseBytes,
@@ -151,8 +151,8 @@ fn list() -> Vec<Box<dyn Function>> {
         std_::ParseKeyValue,
         std_::ParseLogFmt,
         std_::ParseQueryString,
-        std_::ParseRegex,
-        std_::ParseRegexAll,
+        Captures(std_::ParseRegex),
+        Captures(std_::ParseRegexAll),
         std_::ParseTimestamp,
         std_::ParseUrl,
         std_::ParseXml,
@@ -160,13 +160,13 @@ fn list() -> Vec<Box<dyn Function>> {
         Opaque(std_::Pop),
         std_::Push,
         std_::Redact,
-        std_::Remove,
+        Container(std_::Remove),
         std_::Replace,
         Opaque(std_::ReplaceWith),
         std_::Round,
         std_::ScreamingSnakecase,
         std_::Sieve,
-        std_::Slice,
+        Opaque(std_::Slice),
         std_::Split,
         std_::StartsWith,
         std_::String,

@@ -13,6 +13,15 @@ use vrl::value::{Kind, Value};
 #[derive(Debug)]
 pub(super) struct Opaque<F>(pub(super) F);
 
+/// `parse_regex` and `parse_regex_all`: a group that took no part is null, and groups by number are
+/// there only where they were asked for.
+#[derive(Debug)]
+pub(super) struct Captures<F>(pub(super) F);
+
+/// A function whose result is an integer or a float.
+#[derive(Debug)]
+pub(super) struct Number<F>(pub(super) F);
+
 /// A function whose result is an object or an array.
 #[derive(Debug)]
 pub(super) struct Container<F>(pub(super) F);
@@ -75,6 +84,8 @@ macro_rules! retyped {
 
 retyped!(Opaque, opaque);
 retyped!(Container, container);
+retyped!(Captures, captures);
+retyped!(Number, number);
 
 impl Expression for Retyped {
     fn resolve(&self, context: &mut Context<'_>) -> Resolved {
@@ -106,4 +117,28 @@ fn opaque(result: TypeDef) -> TypeDef {
 
 fn container(result: TypeDef) -> TypeDef {
     result.with_kind(Kind::object(Collection::any()).or_array(Collection::any()))
+}
+
+fn number(result: TypeDef) -> TypeDef {
+    result.with_kind(Kind::integer().or_float())
+}
+
+fn captures(result: TypeDef) -> TypeDef {
+    let kind = loosened(result.kind().clone());
+    result.with_kind(kind)
+}
+
+fn loosened(mut kind: Kind) -> Kind {
+    if let Some(groups) = kind.as_object_mut() {
+        for (name, group) in groups.known_mut() {
+            let numbered = name.as_str().bytes().all(|byte| byte.is_ascii_digit());
+            let text = Kind::bytes().or_null();
+            *group = if numbered { text.or_undefined() } else { text };
+        }
+    }
+    if let Some(matches) = kind.as_array_mut() {
+        let each = loosened(matches.unknown_kind());
+        matches.set_unknown(each);
+    }
+    kind
 }

@@ -36,7 +36,7 @@ impl Walk<'_> {
         if name == "del" {
             self.deletion(&call);
         }
-        self.inserted(&call, &name);
+        let inserted = self.inserted(&call, &name);
         let mut cost = Cost::default();
         let mut size = Size::default();
         // These take a place, not a value.
@@ -62,7 +62,7 @@ impl Walk<'_> {
             .collect();
         // Once to check the arguments and once by the function itself.
         cost = cost.above(60, 2);
-        size = size.times(super::growth::factor(&name));
+        size = size.times(super::growth::factor(&name) + inserted);
         let closure = call.closure.map(|closure| {
             let (span, closure) = closure.take();
             self.closures += 1;
@@ -147,12 +147,13 @@ impl Walk<'_> {
         self.external_write(*prefix, &span);
     }
 
-    /// `replace` and `join` put one text in many places: only a short literal keeps that in bounds.
-    fn inserted(&mut self, call: &ast::FunctionCall, name: &str) {
+    /// `replace` and `join` put one text in many places, between any two characters at worst: only a
+    /// short literal keeps that in bounds. Its length in bytes; 0 for other functions.
+    fn inserted(&mut self, call: &ast::FunctionCall, name: &str) -> u64 {
         let (position, keyword, what) = match name {
             "replace" => (2, "with", "the replacement"),
             "join" => (1, "separator", "the separator"),
-            _ => return,
+            _ => return 0,
         };
         let named = call.arguments.iter().find(|argument| {
             argument
@@ -167,7 +168,7 @@ impl Walk<'_> {
             .filter(|argument| argument.inner().ident.is_none())
             .nth(position);
         let Some(argument) = named.or(positional) else {
-            return;
+            return 0;
         };
         let length = match argument.inner().expr.inner() {
             Expr::Literal(literal) => match literal.inner() {
@@ -183,6 +184,7 @@ impl Walk<'_> {
             let help = "a longer one, repeated, could make the result far larger than the message";
             self.not_allowed(argument.span().range(), &message, help);
         }
+        length.unwrap_or(INSERTED) as u64
     }
 
     /// A write to the payload or the metadata, wherever it is not a map's own statement.
