@@ -89,7 +89,7 @@ pub struct Source(AnySource);
 #[derive(Debug)]
 enum AnySource {
     Webhook(webhook::Source),
-    Schedule(schedule::Source),
+    Schedule(Box<schedule::Source>),
     Generate(generate::Source),
     File(file_source::Source),
 }
@@ -116,7 +116,7 @@ impl Source {
     ) -> Result<Self, Blocked> {
         let source = match builtin {
             "webhook" => AnySource::Webhook(webhook::Source::open(with, decode, context)?),
-            "schedule" => AnySource::Schedule(schedule::Source::open(with)?),
+            "schedule" => AnySource::Schedule(Box::new(schedule::Source::open(with)?)),
             "generate" => AnySource::Generate(generate::Source::open(with)?),
             "file" => AnySource::File(file_source::Source::open(with, decode, context)?),
             _ => return Err(unknown("source", builtin, "spec.source.connector")),

@@ -124,8 +124,8 @@ async fn no_row_of_a_file_is_lost_when_the_runtime_is_killed() {
     let program = copy("rows", "file", with, Decode::Csv);
     world.put(program.clone()).await;
     fs::create_dir(world.path().join("in")).unwrap();
-    let rows: String = (0..20_000).map(|number| format!("{number},x\n")).collect();
-    fs::write(world.path().join("in/a.csv"), format!("n,text\n{rows}bad\n")).unwrap();
+    let rows: Vec<String> = (0..20_000).map(|number| format!("{number},x")).collect();
+    fs::write(world.path().join("in/a.csv"), format!("n,text\n{}\nbad\n", rows.join("\n"))).unwrap();
     let runtime = world.runtime();
     until("some lines", || async { written_bytes(&world) > 10_000 }).await;
     runtime.kill();
@@ -199,7 +199,7 @@ async fn generated_messages_are_posted_with_their_ids() {
     let mut delivered = BTreeMap::new();
     while delivered.len() < 20 {
         let (path, key, status) =
-            tokio::time::timeout(Duration::from_secs(60), receiver.recv()).await.unwrap().unwrap();
+            tokio::time::timeout(Duration::from_mins(1), receiver.recv()).await.unwrap().unwrap();
         if status == 204 {
             *delivered.entry((path, key)).or_insert(0) += 1;
         }

@@ -36,9 +36,9 @@ mod tests {
     fn a_duration_is_a_number_and_a_unit() {
         assert_eq!(parse("100ms"), Some(Duration::from_millis(100)));
         assert_eq!(parse("90s"), Some(Duration::from_secs(90)));
-        assert_eq!(parse("5m"), Some(Duration::from_secs(300)));
-        assert_eq!(parse("1h"), Some(Duration::from_secs(3_600)));
-        assert_eq!(parse("2d"), Some(Duration::from_secs(172_800)));
+        assert_eq!(parse("5m"), Some(Duration::from_mins(5)));
+        assert_eq!(parse("1h"), Some(Duration::from_hours(1)));
+        assert_eq!(parse("2d"), Some(Duration::from_hours(48)));
     }
 
     #[test]

@@ -51,9 +51,8 @@ impl Sink {
     }
 
     pub(in crate::connectors) async fn deliver(&self, message: &Message) -> Outcome {
-        let mut line = match serde_json::to_vec(&message.payload) {
-            Ok(line) => line,
-            Err(_) => return Outcome::reject("the message cannot be written as JSON"),
+        let Ok(mut line) = serde_json::to_vec(&message.payload) else {
+            return Outcome::reject("the message cannot be written as JSON");
         };
         line.push(b'\n');
         match timeout(PATIENCE, self.append(line)).await {
@@ -74,11 +73,11 @@ impl Sink {
         };
         let waiting = self.waiting.clone();
         // Goes on to its end even if this delivery is given up: others wait for it.
-        let writing = tokio::task::spawn_blocking(move || {
+        let task = tokio::task::spawn_blocking(move || {
             let waiting = std::mem::take(&mut *lock(&waiting));
             write(&mut appender, waiting);
         });
-        writing.await.map_err(|_| LOST.to_owned())?;
+        task.await.map_err(|_| LOST.to_owned())?;
         result.await.unwrap_or_else(|_| Err(LOST.to_owned()))
     }
 }

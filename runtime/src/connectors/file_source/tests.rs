@@ -41,7 +41,7 @@ impl Fixture {
         self.base.path().join(path)
     }
 
-    fn run(&self, with: Value, decode: Decode, refusals: Vec<Refused>) -> Running {
+    fn run(&self, with: Value, decode: Decode, refusals: impl IntoIterator<Item = Refused>) -> Running {
         self.run_with_room(with, decode, refusals, usize::MAX)
     }
 
@@ -49,7 +49,7 @@ impl Fixture {
         &self,
         with: Value,
         decode: Decode,
-        refusals: Vec<Refused>,
+        refusals: impl IntoIterator<Item = Refused>,
         room: usize,
     ) -> Running {
         let source = Source::open(&with, decode, &self.context).unwrap();
@@ -144,8 +144,8 @@ async fn after_a_crash_a_file_has_the_same_ids() {
 #[tokio::test]
 async fn a_stopped_source_goes_on_where_it_was() {
     let fixture = Fixture::new().await;
-    let lines: String = (1..=2_000).map(|number| format!("{number}\n")).collect();
-    fs::write(fixture.path("in/a"), lines).unwrap();
+    let lines: Vec<String> = (1..=2_000).map(|number| number.to_string()).collect();
+    fs::write(fixture.path("in/a"), lines.join("\n")).unwrap();
     // The first thousand pass, then the flow is full until the source is stopped.
     let first = fixture.run_with_room(with(), Decode::Ndjson, vec![], 1_000);
     first.memory.wait_for(1_000).await;

@@ -23,7 +23,7 @@ pub fn client() -> Client {
 fn builder() -> ClientBuilder {
     Client::builder()
         .connect_timeout(CONNECT)
-        .pool_idle_timeout(Duration::from_secs(60))
+        .pool_idle_timeout(Duration::from_mins(1))
         .pool_max_idle_per_host(32)
         .redirect(redirect::Policy::none())
         .no_proxy()

@@ -21,7 +21,7 @@ use crate::secrets::{SecretRef, Secrets};
 /// How much of an answer is read, so that its connection can be used again.
 const DISCARD: usize = 64 * 1024;
 /// The longest pause that another side may ask for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3_600);
+const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 
 /// Sends requests to one address.
 #[derive(Debug)]
@@ -160,12 +160,11 @@ fn idempotency_key(id: &str) -> HeaderValue {
 /// The pause that the answer asks for: in seconds, or as a date (RFC 9110, 10.2.3).
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let pause = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let date = rfc2822::parse(text).ok()?.timestamp();
-            Duration::try_from(date.duration_since(Timestamp::now())).unwrap_or_default()
-        }
+    let pause = if let Ok(seconds) = text.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let date = rfc2822::parse(text).ok()?.timestamp();
+        Duration::try_from(date.duration_since(Timestamp::now())).unwrap_or_default()
     };
     Some(pause.min(LONGEST_PAUSE))
 }

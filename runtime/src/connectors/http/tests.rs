@@ -30,8 +30,11 @@ struct Server {
 #[derive(Default)]
 struct Noted {
     requests: Mutex<Vec<Request>>,
-    answer: Mutex<Option<(u16, Vec<(&'static str, String)>)>>,
+    answer: Mutex<Option<Answer>>,
 }
+
+/// Status and headers.
+type Answer = (u16, Vec<(&'static str, String)>);
 
 #[derive(Clone, Debug)]
 struct Request {

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -95,7 +96,9 @@ fn printable(json: &str) -> String {
     for char in json.chars() {
         match char {
             '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => safe.push_str(&format!("\\u{:04x}", u32::from(char))),
+            | '\u{2066}'..='\u{2069}' => {
+                write!(safe, "\\u{:04x}", u32::from(char)).expect("a string takes all that is written");
+            }
             _ => safe.push(char),
         }
     }

@@ -5,12 +5,11 @@ pub(super) fn split(row: &[u8]) -> Option<Vec<String>> {
     let mut rest = std::str::from_utf8(row).ok()?;
     let mut fields = Vec::new();
     loop {
-        let (field, after) = match rest.strip_prefix('"') {
-            Some(quoted) => unquote(quoted)?,
-            None => {
-                let end = rest.find(',').unwrap_or(rest.len());
-                (rest[..end].to_owned(), &rest[end..])
-            }
+        let (field, after) = if let Some(quoted) = rest.strip_prefix('"') {
+            unquote(quoted)?
+        } else {
+            let end = rest.find(',').unwrap_or(rest.len());
+            (rest[..end].to_owned(), &rest[end..])
         };
         fields.push(field);
         if after.is_empty() {

@@ -86,7 +86,7 @@ impl<R: Read> Lines<R> {
             };
             let taken = end.map_or(available.len(), |end| end + 1);
             let text = &available[..taken];
-            self.next_number += text.iter().filter(|&&byte| byte == b'\n').count() as u64;
+            self.next_number += text.split(|&byte| byte == b'\n').skip(1).count() as u64;
             length += taken;
             // Two more than the limit: the line break is no part of the line.
             if length <= self.limit.saturating_add(2) {
@@ -139,12 +139,10 @@ impl<R: Read> Iterator for Lines<R> {
 fn unquoted_break(bytes: &[u8], place: &mut Place) -> Option<usize> {
     for (index, byte) in bytes.iter().enumerate() {
         *place = match (*place, byte) {
-            (Place::Quoted, b'"') => Place::FieldStart,
-            (Place::Quoted, _) => Place::Quoted,
-            (_, b'\n') => return Some(index),
-            (_, b',') => Place::FieldStart,
-            (Place::FieldStart, b'"') => Place::Quoted,
-            _ => Place::Plain,
+            (Place::FieldStart | Place::Plain, b'\n') => return Some(index),
+            (Place::Quoted, b'"') | (Place::FieldStart | Place::Plain, b',') => Place::FieldStart,
+            (Place::FieldStart, b'"') | (Place::Quoted, _) => Place::Quoted,
+            (Place::FieldStart | Place::Plain, _) => Place::Plain,
         };
     }
     None

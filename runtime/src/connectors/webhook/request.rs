@@ -174,9 +174,9 @@ async fn store(inlet: &Inlet, messages: Vec<(String, Value, Bytes)>) -> Result<(
     let stores = messages.into_iter().map(|(id, metadata, payload)| async move {
         inlet.store(&id, &metadata, payload).await
     });
-    let stored: Result<(), Refused> =
+    let result: Result<(), Refused> =
         stream::iter(stores).buffered(IN_FLIGHT).try_for_each(|()| async { Ok(()) }).await;
-    stored.map_err(|refused| match refused {
+    result.map_err(|refused| match refused {
         Refused::Full => Refusal::later(&refused.to_string(), 2),
         Refused::Unavailable => Refusal::later(&refused.to_string(), 1),
         Refused::TooLarge { limit } => {

@@ -45,13 +45,11 @@ impl Routes {
     pub(super) fn claim(&self, path: &str, route: Arc<Route>) -> Result<(), FlowId> {
         let mut routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let claims = routes.entry(path.to_owned()).or_default();
-        match claims.iter().find(|claim| claim.flow != route.flow) {
-            Some(other) => Err(other.flow.clone()),
-            None => {
-                claims.push(route);
-                Ok(())
-            }
+        if let Some(other) = claims.iter().find(|claim| claim.flow != route.flow) {
+            return Err(other.flow.clone());
         }
+        claims.push(route);
+        Ok(())
     }
 
     pub(super) fn release(&self, path: &str, route: &Arc<Route>) {
