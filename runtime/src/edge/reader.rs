@@ -34,11 +34,11 @@ use crate::stage::{Delivery, Stage, Take};
 
 /// Bounds. The server allows 5,000 messages without acknowledgement; with what is asked for, a window
 /// stays below that.
-const WINDOW: usize = 4_000;
+const WINDOW: usize = 2_500;
 const LANE_WINDOW: usize = 256;
 /// Messages of a lane or edge that wait in the process for a further attempt.
 const WAITING: usize = 256;
-const PUBLISHING: usize = 2_000;
+const PUBLISHING: usize = 1_000;
 const DELIVERIES: usize = 64;
 /// Bytes in flight on one edge.
 const BYTES: usize = 16 * 1024 * 1024;
