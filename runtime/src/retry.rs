@@ -9,7 +9,7 @@ use vrsky_plan::program::Retries;
 pub(crate) const IN_PROCESS: Duration = Duration::from_secs(10);
 
 /// The longest pause that another side's wish is granted.
-const LONGEST_WISH: Duration = Duration::from_secs(3_600);
+const LONGEST_WISH: Duration = Duration::from_hours(1);
 
 /// A subject beside an edge's own, where messages wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,7 +27,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 pub(super) struct Source {
     of: program::Source,
     max_payload: usize,
-    source: Arc<connectors::Source>,
+    opened: Arc<connectors::Source>,
     running: Option<(CancellationToken, JoinHandle<()>)>,
 }
 
@@ -49,7 +49,7 @@ impl Source {
         Ok(Some(Self {
             of: program.source.clone(),
             max_payload: program.max_payload,
-            source: Arc::new(source),
+            opened: Arc::new(source),
             running: None,
         }))
     }
@@ -61,7 +61,7 @@ impl Source {
 
     /// Where a webhook is reached.
     pub(super) fn url(&self) -> Option<String> {
-        self.source.url()
+        self.opened.url()
     }
 
     /// Runs it, if it does not run.
@@ -78,7 +78,7 @@ impl Source {
         let task = run(
             connection.clone(),
             Arc::clone(status),
-            Arc::clone(&self.source),
+            Arc::clone(&self.opened),
             Intake::new(connection, status, max_payload),
             stop.clone(),
         );

@@ -15,7 +15,7 @@ use vrsky_plan::{EdgeName, FlowId, Lease, Program, Report, TenantId, platform};
 
 use crate::server::Server;
 
-pub const BOUND: Duration = Duration::from_secs(60);
+pub const BOUND: Duration = Duration::from_mins(1);
 
 /// One tenant.
 pub struct World {
