@@ -220,5 +220,8 @@ fn parameters<T: serde::de::DeserializeOwned>(
 }
 
 fn unknown(what: &str, builtin: &str, path: &str) -> Blocked {
-    Blocked::at(path, format!("this runtime has no {what} named `{builtin}`"))
+    Blocked::at(
+        path,
+        format!("this runtime has no {what} named `{builtin}`"),
+    )
 }

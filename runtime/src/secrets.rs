@@ -89,10 +89,17 @@ impl Secrets {
             name: reference.name.clone(),
             key: reference.key.clone(),
         };
-        if ![namespace, &reference.name, &reference.key].into_iter().all(is_name) {
+        if ![namespace, &reference.name, &reference.key]
+            .into_iter()
+            .all(is_name)
+        {
             return Err(missing());
         }
-        let path = self.folder.join(namespace).join(&reference.name).join(&reference.key);
+        let path = self
+            .folder
+            .join(namespace)
+            .join(&reference.name)
+            .join(&reference.key);
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(cached) = cache.get(&path)
             && cached.checked.elapsed() < FRESH
@@ -129,10 +136,18 @@ impl Secrets {
             return Err(unreadable("it is larger than 1 MiB".to_owned()));
         }
         let bytes = fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
-        let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8".to_owned()))?;
+        let text =
+            String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8".to_owned()))?;
         let secret = Secret(text.trim_end_matches(['\n', '\r']).into());
         let checked = Instant::now();
-        cache.insert(path, Cached { checked, stamp, secret: secret.clone() });
+        cache.insert(
+            path,
+            Cached {
+                checked,
+                stamp,
+                secret: secret.clone(),
+            },
+        );
         Ok(secret)
     }
 
@@ -155,7 +170,10 @@ impl Secret {
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Secrets").field(&self.folder).finish()
+        formatter
+            .debug_tuple("Secrets")
+            .field(&self.folder)
+            .finish()
     }
 }
 
@@ -169,7 +187,9 @@ impl fmt::Debug for Secret {
 fn is_name(text: &str) -> bool {
     (1..=253).contains(&text.len())
         && !text.starts_with('.')
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 #[cfg(test)]
@@ -179,7 +199,10 @@ mod tests {
     use super::*;
 
     fn reference(name: &str, key: &str) -> SecretRef {
-        SecretRef { name: name.to_owned(), key: key.to_owned() }
+        SecretRef {
+            name: name.to_owned(),
+            key: key.to_owned(),
+        }
     }
 
     fn shop() -> (tempfile::TempDir, Secrets) {
@@ -213,7 +236,9 @@ mod tests {
         secrets.read("acme", &reference("shop", "signing")).unwrap();
         fs::remove_file(folder.path().join("acme/shop/signing")).unwrap();
         secrets.age();
-        let error = secrets.read("acme", &reference("shop", "signing")).unwrap_err();
+        let error = secrets
+            .read("acme", &reference("shop", "signing"))
+            .unwrap_err();
         assert_eq!(error.to_string(), "the secret shop has no key signing");
     }
 

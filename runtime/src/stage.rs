@@ -266,9 +266,9 @@ impl Output {
             return What::Publish(bytes.clone());
         }
         match serde_json::to_vec(&message.payload) {
-            Ok(json) if json.len() > max_payload => What::Failed(self.failed(&format!(
-                "the payload is larger than {max_payload} bytes"
-            ))),
+            Ok(json) if json.len() > max_payload => What::Failed(
+                self.failed(&format!("the payload is larger than {max_payload} bytes")),
+            ),
             Ok(json) => What::Publish(json.into()),
             Err(error) => What::Failed(self.failed(&format!("no JSON: {error}"))),
         }

@@ -25,14 +25,22 @@ mod world;
 use programs::{Build, program};
 use world::{World, until};
 
-const RETRIES: Retries = Retries { attempts: 10, first_ms: 20, max_ms: 200 };
+const RETRIES: Retries = Retries {
+    attempts: 10,
+    first_ms: 20,
+    max_ms: 200,
+};
 
 /// A program that takes any object in with a connector and writes it to `out.ndjson`.
 fn copy(name: &str, builtin: &str, with: Value, decode: Decode) -> Program {
     program(name)
         .stage(|stage| stage.input.schema = json!({"type": "object"}))
         .change(|program| {
-            program.source = Source::Connector { builtin: builtin.to_owned(), with, decode };
+            program.source = Source::Connector {
+                builtin: builtin.to_owned(),
+                with,
+                decode,
+            };
         })
         .deliver("out", "file", json!({"path": "out.ndjson"}), RETRIES)
 }
@@ -40,7 +48,9 @@ fn copy(name: &str, builtin: &str, with: Value, decode: Decode) -> Program {
 /// The documents that were written.
 fn written(world: &World) -> Vec<Value> {
     let text = fs::read_to_string(world.path().join("out.ndjson")).unwrap_or_default();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// How often each value of a field was written.
@@ -64,7 +74,11 @@ async fn what_a_webhook_accepts_arrives_and_a_suspended_one_asks_to_come_again()
     let running = copy("hook", "webhook", json!({"path": "/in"}), Decode::Json);
     world.put(running.clone()).await;
     let _runtime = world.runtime();
-    let report = world.report(&running.flow, |r| r.state == State::Running && r.url.is_some()).await;
+    let report = world
+        .report(&running.flow, |r| {
+            r.state == State::Running && r.url.is_some()
+        })
+        .await;
     let url = report.url.unwrap();
     let client = vrsky_runtime::connectors::http_client();
     for number in 0..50 {
@@ -76,15 +90,26 @@ async fn what_a_webhook_accepts_arrives_and_a_suspended_one_asks_to_come_again()
 
     let suspended = running.clone().change(|program| program.suspended = true);
     world.put(suspended.clone()).await;
-    world.report(&running.flow, |r| r.state == State::Suspended).await;
+    world
+        .report(&running.flow, |r| r.state == State::Suspended)
+        .await;
     let response = client.post(&url).body("{}").send().await.unwrap();
     assert_eq!(response.status(), 503);
     assert!(response.headers().contains_key("retry-after"));
 
     world.put(running.clone()).await;
-    world.report(&running.flow, |r| r.state == State::Running).await;
+    world
+        .report(&running.flow, |r| r.state == State::Running)
+        .await;
     until("accepted again", || async {
-        client.post(&url).body("{\"n\": 50}").send().await.unwrap().status() == 202
+        client
+            .post(&url)
+            .body("{\"n\": 50}")
+            .send()
+            .await
+            .unwrap()
+            .status()
+            == 202
     })
     .await;
     until("51 lines", || async { counted(&world, "n").len() == 51 }).await;
@@ -98,23 +123,49 @@ async fn a_webhook_waits_for_its_secret() {
     let program = copy("hook", "webhook", with, Decode::Json);
     world.put(program.clone()).await;
     let _runtime = world.runtime();
-    let blocked = |state: &State| matches!(state, State::Blocked { reason, path }
+    let blocked = |state: &State| {
+        matches!(state, State::Blocked { reason, path }
         if reason == "the secret hub has no key signing"
-            && path.as_deref() == Some("spec.source.with.verify"));
-    world.report(&program.flow, |report| blocked(&report.state)).await;
-    secret(world.path(), "hub", "signing", "It's a Secret to Everybody\n");
-    let report = world.report(&program.flow, |r| r.state == State::Running && r.url.is_some()).await;
+            && path.as_deref() == Some("spec.source.with.verify.github.secretRef"))
+    };
+    world
+        .report(&program.flow, |report| blocked(&report.state))
+        .await;
+    secret(
+        world.path(),
+        "hub",
+        "signing",
+        "It's a Secret to Everybody\n",
+    );
+    let report = world
+        .report(&program.flow, |r| {
+            r.state == State::Running && r.url.is_some()
+        })
+        .await;
     let client = vrsky_runtime::connectors::http_client();
     let url = report.url.unwrap();
     until("it runs", || async {
-        client.post(&url).body("Hello, World!").send().await.unwrap().status() == 401
+        client
+            .post(&url)
+            .body("Hello, World!")
+            .send()
+            .await
+            .unwrap()
+            .status()
+            == 401
     })
     .await;
     let signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
-    let request = client.post(&url).body("Hello, World!").header("x-hub-signature-256", signature);
+    let request = client
+        .post(&url)
+        .body("Hello, World!")
+        .header("x-hub-signature-256", signature);
     assert_eq!(request.send().await.unwrap().status(), 202);
     // It is no JSON: accepted, and a dead letter.
-    until("a dead letter", || async { world.dead_letters("d.shop_hook.*").await == 1 }).await;
+    until("a dead letter", || async {
+        world.dead_letters("d.shop_hook.*").await == 1
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -125,7 +176,11 @@ async fn no_row_of_a_file_is_lost_when_the_runtime_is_killed() {
     world.put(program.clone()).await;
     fs::create_dir(world.path().join("in")).unwrap();
     let rows: Vec<String> = (0..20_000).map(|number| format!("{number},x")).collect();
-    fs::write(world.path().join("in/a.csv"), format!("n,text\n{}\nbad\n", rows.join("\n"))).unwrap();
+    fs::write(
+        world.path().join("in/a.csv"),
+        format!("n,text\n{}\nbad\n", rows.join("\n")),
+    )
+    .unwrap();
     let runtime = world.runtime();
     until("some lines", || async { written_bytes(&world) > 10_000 }).await;
     runtime.kill();
@@ -135,8 +190,14 @@ async fn no_row_of_a_file_is_lost_when_the_runtime_is_killed() {
     let _runtime = world.runtime();
     let done = world.path().join("in/.done/a.csv");
     until("the file is done", || async { done.exists() }).await;
-    until("all rows", || async { counted(&world, "n").len() == 20_000 }).await;
-    until("the bad row", || async { world.dead_letters("d.shop_rows.*").await >= 1 }).await;
+    until("all rows", || async {
+        counted(&world, "n").len() == 20_000
+    })
+    .await;
+    until("the bad row", || async {
+        world.dead_letters("d.shop_rows.*").await >= 1
+    })
+    .await;
     let letter = &world.read("d.shop_rows.*").await[0];
     let metadata: Value = serde_json::from_str(&world::header(letter, "Vrsky-Metadata")).unwrap();
     assert_eq!(metadata["line"], 20_002);
@@ -151,14 +212,22 @@ fn written_bytes(world: &World) -> u64 {
 #[tokio::test]
 async fn two_runtimes_never_fire_twice() {
     let mut world = World::new().await;
-    let program = copy("clock", "schedule", json!({"cron": "* * * * * *"}), Decode::Json);
+    let program = copy(
+        "clock",
+        "schedule",
+        json!({"cron": "* * * * * *"}),
+        Decode::Json,
+    );
     world.put(program.clone()).await;
     let first = world.runtime();
     let _second = world.runtime();
     until("three instants", || async { written(&world).len() >= 3 }).await;
     assert_eq!(first.terminate().await, Some(0));
     let before = written(&world).len();
-    until("three more", || async { written(&world).len() >= before + 3 }).await;
+    until("three more", || async {
+        written(&world).len() >= before + 3
+    })
+    .await;
     let counted = counted(&world, "time");
     assert!(counted.values().all(|&count| count == 1), "{counted:?}");
 }
@@ -173,7 +242,9 @@ async fn generated_messages_are_posted_with_their_ids() {
     let failures = Arc::new(AtomicUsize::new(3));
     let note = move |uri: http::Uri, headers: http::HeaderMap| {
         let key = headers["idempotency-key"].to_str().unwrap().to_owned();
-        let fails = failures.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok();
+        let fails = failures
+            .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1))
+            .is_ok();
         let status = if fails { 503 } else { 204 };
         sender.send((uri.path().to_owned(), key, status)).unwrap();
         std::future::ready(http::StatusCode::from_u16(status).unwrap())
@@ -198,17 +269,26 @@ async fn generated_messages_are_posted_with_their_ids() {
     let _runtime = world.runtime();
     let mut delivered = BTreeMap::new();
     while delivered.len() < 20 {
-        let (path, key, status) =
-            tokio::time::timeout(Duration::from_mins(1), receiver.recv()).await.unwrap().unwrap();
+        let (path, key, status) = tokio::time::timeout(Duration::from_mins(1), receiver.recv())
+            .await
+            .unwrap()
+            .unwrap();
         if status == 204 {
             *delivered.entry((path, key)).or_insert(0) += 1;
         }
     }
     for (path, key) in delivered.keys() {
         let number = path.strip_prefix("/n/").unwrap();
-        assert!(key.starts_with("generate-") && key.ends_with(&format!("-{number}")), "{key}");
+        assert!(
+            key.starts_with("generate-") && key.ends_with(&format!("-{number}")),
+            "{key}"
+        );
     }
-    let report = world.report(&program.flow, |r| r.counters.delivered.get("out") == Some(&20)).await;
+    let report = world
+        .report(&program.flow, |r| {
+            r.counters.delivered.get("out") == Some(&20)
+        })
+        .await;
     assert_eq!(report.counters.retried, 3);
     server.abort();
 }

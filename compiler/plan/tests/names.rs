@@ -9,14 +9,34 @@ fn a_tenant_name_is_a_dns_label_of_forty_characters() {
     for good in ["acme", "a", "a-1", &"x".repeat(40)] {
         assert!(TenantName::new(good).is_ok(), "{good}");
     }
-    for bad in ["", "Acme", "-a", "a-", "a.b", "a_b", "a*", "ä", &"x".repeat(41)] {
+    for bad in [
+        "",
+        "Acme",
+        "-a",
+        "a-",
+        "a.b",
+        "a_b",
+        "a*",
+        "ä",
+        &"x".repeat(41),
+    ] {
         assert!(TenantName::new(bad).is_err(), "{bad}");
     }
 }
 
 #[test]
 fn wildcards_and_white_space_are_no_subject() {
-    for bad in ["", "e.", ".e", "e..in", "e.*", "e.>", "e. in", "e.\tin", "e.in\r\nPUB x"] {
+    for bad in [
+        "",
+        "e.",
+        ".e",
+        "e..in",
+        "e.*",
+        "e.>",
+        "e. in",
+        "e.\tin",
+        "e.in\r\nPUB x",
+    ] {
         assert!(Subject::new(bad).is_err(), "{bad:?}");
         assert!(StreamName::new(bad).is_err(), "{bad:?}");
     }
@@ -35,7 +55,10 @@ fn an_id_depends_on_the_uid_alone_and_is_one_token() {
 fn no_flow_can_take_the_place_of_the_index() {
     let tenant = TenantId::of("acme");
     let flow = FlowId::new("default", "index").unwrap();
-    assert_ne!(platform::program_key(&tenant, &flow), platform::index_key(&tenant));
+    assert_ne!(
+        platform::program_key(&tenant, &flow),
+        platform::index_key(&tenant)
+    );
 }
 
 proptest! {

@@ -5,9 +5,12 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 /// For `#[serde(deserialize_with)]`.
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is not a duration above zero")))
+    parse(&text)
+        .ok_or_else(|| serde::de::Error::custom(format!("{text:?} is not a duration above zero")))
 }
 
 /// A whole number and a unit; never zero.
@@ -43,7 +46,18 @@ mod tests {
 
     #[test]
     fn nothing_else_is_a_duration() {
-        for text in ["", "s", "0s", "1", "-1s", "1.5s", "1 s", "1w", "9999999999s", "１s"] {
+        for text in [
+            "",
+            "s",
+            "0s",
+            "1",
+            "-1s",
+            "1.5s",
+            "1 s",
+            "1w",
+            "9999999999s",
+            "１s",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

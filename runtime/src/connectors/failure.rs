@@ -8,5 +8,9 @@ pub(super) fn innermost(error: &dyn Error) -> String {
     while let Some(source) = reason.source() {
         reason = source;
     }
-    reason.to_string().chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
+    reason
+        .to_string()
+        .chars()
+        .map(|char| if char.is_control() { ' ' } else { char })
+        .collect()
 }

@@ -13,7 +13,9 @@ use crate::secrets::Secrets;
 /// A context of the flow `acme/shop`, whose secrets are in `<base>/.vrsky/secrets`.
 pub(super) async fn context(base: &Path) -> Context {
     let tenant = TenantName::new("acme").unwrap();
-    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), tenant.clone()).await.unwrap();
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), tenant.clone())
+        .await
+        .unwrap();
     Context {
         tenant,
         flow: FlowId::new("acme", "shop").unwrap(),

@@ -4,8 +4,8 @@ pub(super) mod client;
 mod config;
 mod request;
 mod sink;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub(super) use self::sink::Sink;

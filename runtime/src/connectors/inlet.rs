@@ -138,7 +138,11 @@ pub(super) mod tests {
                 return Err(Refused::Full);
             }
             if !stored.iter().any(|message| message.id == id) {
-                stored.push(Stored { id: id.to_owned(), metadata: metadata.clone(), payload });
+                stored.push(Stored {
+                    id: id.to_owned(),
+                    metadata: metadata.clone(),
+                    payload,
+                });
             }
             Ok(())
         }

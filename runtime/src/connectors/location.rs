@@ -54,10 +54,23 @@ mod tests {
     #[test]
     fn paths_stay_inside_the_project_folder() {
         let base = Path::new("/project");
-        assert_eq!(inside(base, "out/./a", "spec").unwrap(), Path::new("/project/out/a"));
-        for text in ["/etc/passwd", "../x", "out/../../x", ".vrsky/secrets", "./.vrsky"] {
+        assert_eq!(
+            inside(base, "out/./a", "spec").unwrap(),
+            Path::new("/project/out/a")
+        );
+        for text in [
+            "/etc/passwd",
+            "../x",
+            "out/../../x",
+            ".vrsky/secrets",
+            "./.vrsky",
+        ] {
             let blocked = inside(base, text, "spec.source.with.folder").unwrap_err();
-            assert_eq!(blocked.path.as_deref(), Some("spec.source.with.folder"), "{text}");
+            assert_eq!(
+                blocked.path.as_deref(),
+                Some("spec.source.with.folder"),
+                "{text}"
+            );
         }
     }
 

@@ -40,7 +40,12 @@ impl<R: Read> Records<R> {
             Decode::Ndjson => Lines::new(source, limit),
             Decode::Csv => Lines::quoted(source, limit),
         };
-        Self { decode, limit, lines, header: None }
+        Self {
+            decode,
+            limit,
+            lines,
+            header: None,
+        }
     }
 
     fn record(&mut self, line: Line) -> Option<Record> {
@@ -49,7 +54,10 @@ impl<R: Read> Records<R> {
             if self.decode == Decode::Csv && self.header.is_none() {
                 self.header = Some(Vec::new());
             }
-            return Some(Record { line: number, payload: None });
+            return Some(Record {
+                line: number,
+                payload: None,
+            });
         };
         let payload = if self.decode == Decode::Csv {
             let Some(header) = &self.header else {
@@ -61,7 +69,10 @@ impl<R: Read> Records<R> {
             bytes
         };
         let payload = (payload.len() <= self.limit).then(|| payload.into());
-        Some(Record { line: number, payload })
+        Some(Record {
+            line: number,
+            payload,
+        })
     }
 }
 

@@ -1,5 +1,11 @@
 //! What the runtime promises, shown on a real server with real processes.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, missing_docs, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub
+)]
 
 mod changing;
 mod crashing;

@@ -120,7 +120,7 @@ async fn a_revocation_is_not_held_up_by_a_broken_object_of_the_owner() {
                 flows,
                 confirmed: true,
                 ..
-            } if flows.iter().any(|it| it == "globex/fulfil") => Some(()),
+            } if flows.iter().any(|it| it == "acme/shop-orders") => Some(()),
             _ => None,
         });
         given.await.unwrap();

@@ -1,8 +1,8 @@
 //! What the documentation shows is true: every manifest in it compiles, every file it links exists.
 //!
-//! The manifests of one page are compiled together. What a page leaves out for brevity (a Tenant,
-//! say) stands in a comment `<!-- manifest` … `-->` beside it. A fence `yaml fragment` shows a part of
-//! a manifest and is not compiled. Pages of diagnostics are tested by the compiler's own fixtures.
+//! The manifests of one page are compiled together; a lone `source:` or `sinks:` becomes a Flow. What
+//! a page leaves out for brevity (a Tenant, say) stands in a comment `<!-- manifest` … `-->` beside
+//! it. Pages of diagnostics are tested by the compiler's own fixtures.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::fs;
@@ -47,6 +47,33 @@ fn blocks<'a>(text: &'a str, open: &str, close: &str) -> Vec<&'a str> {
     found
 }
 
+/// The manifest that a fence shows, whole or completed; `None` for YAML of other sorts.
+fn manifest(block: &str, index: usize) -> Option<String> {
+    let head = format!(
+        "apiVersion: vrsky.io/v1alpha1\nkind: Flow\nmetadata: {{name: shown-{index}, namespace: docs}}\nspec:\n"
+    );
+    let indented = || {
+        block
+            .lines()
+            .map(|line| format!("  {line}\n"))
+            .collect::<String>()
+    };
+    if block.starts_with("source:") {
+        Some(format!(
+            "{head}{}  sinks: {{all: {{connector: log}}}}\n",
+            indented()
+        ))
+    } else if block.starts_with("sinks:") {
+        let source = format!(
+            "  source: {{connector: webhook, with: {{path: /shown-{index}}}, contract: {{fields: {{id: string, country: string}}}}}}\n"
+        );
+        let other = "    other: {when: .country == \"DE\", connector: log}\n";
+        Some(format!("{head}{source}{}{other}", indented()))
+    } else {
+        block.contains("kind:").then(|| block.to_owned())
+    }
+}
+
 #[test]
 fn every_manifest_in_the_documentation_compiles() {
     let mut compiled = 0;
@@ -58,22 +85,24 @@ fn every_manifest_in_the_documentation_compiles() {
             continue;
         }
         let text = fs::read_to_string(&page).unwrap();
-        let shown: Vec<&str> = blocks(&text, "```yaml", "```")
+        let shown: Vec<String> = blocks(&text, "```yaml", "```")
             .into_iter()
-            .filter(|block| block.contains("kind:"))
+            .enumerate()
+            .filter_map(|(index, block)| manifest(block, index))
             .collect();
         if shown.is_empty() {
             continue;
         }
         compiled += shown.len();
         let hidden = blocks(&text, "<!-- manifest", "-->");
+        let hidden = hidden.into_iter().map(str::to_owned);
         let documents = shown
-            .iter()
-            .chain(&hidden)
+            .into_iter()
+            .chain(hidden)
             .enumerate()
             .map(|(index, block)| Document {
                 origin: format!("{}#{index}", page.file_name().unwrap().to_string_lossy()),
-                text: (*block).into(),
+                text: block.into(),
                 before: None,
             });
         let world = World {
@@ -96,7 +125,7 @@ fn every_manifest_in_the_documentation_compiles() {
         assert!(errors.is_empty(), "{}: {errors:#?}", page.display());
     }
     assert!(
-        compiled >= 5,
+        compiled >= 8,
         "only {compiled} manifests were found: has the fence changed?"
     );
 }

@@ -32,7 +32,12 @@ pub(super) struct Appender {
 impl Appender {
     /// `path` begins with `base`, where links must not lead out.
     pub(super) fn new(base: &Path, path: PathBuf, max_bytes: Option<u64>) -> Self {
-        Self { base: base.to_path_buf(), path, max_bytes, open: None }
+        Self {
+            base: base.to_path_buf(),
+            path,
+            max_bytes,
+            open: None,
+        }
     }
 
     /// Appends all of the lines, each with its line break, and syncs. On an error none of them counts
@@ -115,7 +120,11 @@ impl Appender {
         {
             return Err(io::Error::other("it is no plain file"));
         }
-        let file = OpenOptions::new().create(true).append(true).read(true).open(&self.path)?;
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .read(true)
+            .open(&self.path)?;
         File::open(folder)?.sync_all()?;
         Ok(file)
     }
@@ -128,11 +137,17 @@ impl Appender {
         for entry in fs::read_dir(self.folder())? {
             let entry = entry?.file_name();
             let entry = entry.to_string_lossy();
-            if let Some(number) = entry.strip_prefix(&prefix).and_then(|text| text.parse().ok()) {
+            if let Some(number) = entry
+                .strip_prefix(&prefix)
+                .and_then(|text| text.parse().ok())
+            {
                 highest = highest.max(number);
             }
         }
-        fs::rename(&self.path, self.folder().join(format!("{prefix}{}", highest + 1)))?;
+        fs::rename(
+            &self.path,
+            self.folder().join(format!("{prefix}{}", highest + 1)),
+        )?;
         File::open(self.folder())?.sync_all()
     }
 

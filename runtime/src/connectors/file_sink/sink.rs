@@ -86,9 +86,13 @@ impl Sink {
 const LOST: &str = "writing was given up";
 
 fn write(appender: &mut Appender, waiting: Vec<Waiting>) {
-    let (lines, done): (Vec<_>, Vec<_>) =
-        waiting.into_iter().map(|waiting| (waiting.line, waiting.done)).unzip();
-    let result = appender.append(&lines).map_err(|error: io::Error| error.to_string());
+    let (lines, done): (Vec<_>, Vec<_>) = waiting
+        .into_iter()
+        .map(|waiting| (waiting.line, waiting.done))
+        .unzip();
+    let result = appender
+        .append(&lines)
+        .map_err(|error: io::Error| error.to_string());
     for done in done {
         // One that was given up does not listen any more.
         let _given_up = done.send(result.clone());

@@ -16,8 +16,13 @@ async fn open(base: &Path, with: Value) -> Sink {
 }
 
 fn append(base: &Path, name: &str, max_bytes: Option<u64>, lines: &[&str]) {
-    let lines: Vec<Vec<u8>> = lines.iter().map(|line| format!("{line}\n").into_bytes()).collect();
-    Appender::new(base, base.join(name), max_bytes).append(&lines).unwrap();
+    let lines: Vec<Vec<u8>> = lines
+        .iter()
+        .map(|line| format!("{line}\n").into_bytes())
+        .collect();
+    Appender::new(base, base.join(name), max_bytes)
+        .append(&lines)
+        .unwrap();
 }
 
 #[tokio::test]
@@ -28,7 +33,11 @@ async fn deliveries_at_the_same_time_are_whole_lines_each_once() {
     let other = Arc::new(open(base.path(), json!({"path": "out/deep/a.ndjson"})).await);
     let deliveries: Vec<_> = (0..500)
         .map(|number| {
-            let sink = if number % 2 == 0 { sink.clone() } else { other.clone() };
+            let sink = if number % 2 == 0 {
+                sink.clone()
+            } else {
+                other.clone()
+            };
             tokio::spawn(async move { sink.deliver(&fixture::message(json!({"n": number}))).await })
         })
         .collect();
@@ -38,7 +47,11 @@ async fn deliveries_at_the_same_time_are_whole_lines_each_once() {
     let text = fs::read_to_string(base.path().join("out/deep/a.ndjson")).unwrap();
     let mut numbers: Vec<i64> = text
         .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap()["n"].as_i64().unwrap())
+        .map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["n"]
+                .as_i64()
+                .unwrap()
+        })
         .collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (0..500).collect::<Vec<_>>());
@@ -56,7 +69,11 @@ fn a_torn_line_is_cut_off_before_the_next_is_written() {
     ] {
         fs::write(base.path().join("a"), before).unwrap();
         append(base.path(), "a", None, &["{\"n\":1}"]);
-        assert_eq!(fs::read_to_string(base.path().join("a")).unwrap(), after, "{before}");
+        assert_eq!(
+            fs::read_to_string(base.path().join("a")).unwrap(),
+            after,
+            "{before}"
+        );
     }
 }
 
@@ -66,13 +83,21 @@ fn a_long_torn_line_is_found() {
     let before = format!("{{}}\n{{\"a\":\"{}", "x".repeat(300_000));
     fs::write(base.path().join("a"), before).unwrap();
     append(base.path(), "a", None, &["1"]);
-    assert_eq!(fs::read_to_string(base.path().join("a")).unwrap(), "{}\n1\n");
+    assert_eq!(
+        fs::read_to_string(base.path().join("a")).unwrap(),
+        "{}\n1\n"
+    );
 }
 
 #[test]
 fn a_file_is_renamed_before_it_grows_too_large() {
     let base = tempfile::tempdir().unwrap();
-    append(base.path(), "a", Some(8), &["111", "222", "333", "a long line", "4"]);
+    append(
+        base.path(),
+        "a",
+        Some(8),
+        &["111", "222", "333", "a long line", "4"],
+    );
     append(base.path(), "a", Some(8), &["5555555"]);
     let read = |name: &str| fs::read_to_string(base.path().join(name)).unwrap();
     assert_eq!(read("a.1"), "111\n222\n");
@@ -86,9 +111,15 @@ fn a_file_is_renamed_before_it_grows_too_large() {
 async fn a_file_that_was_moved_away_is_made_again() {
     let base = tempfile::tempdir().unwrap();
     let sink = open(base.path(), json!({"path": "a"})).await;
-    assert_eq!(sink.deliver(&fixture::message(json!(1))).await, Outcome::Delivered);
+    assert_eq!(
+        sink.deliver(&fixture::message(json!(1))).await,
+        Outcome::Delivered
+    );
     fs::rename(base.path().join("a"), base.path().join("b")).unwrap();
-    assert_eq!(sink.deliver(&fixture::message(json!(2))).await, Outcome::Delivered);
+    assert_eq!(
+        sink.deliver(&fixture::message(json!(2))).await,
+        Outcome::Delivered
+    );
     assert_eq!(fs::read_to_string(base.path().join("a")).unwrap(), "2\n");
     assert_eq!(fs::read_to_string(base.path().join("b")).unwrap(), "1\n");
 }
@@ -103,7 +134,10 @@ async fn a_place_that_cannot_be_written_is_tried_again_later() {
     for path in ["link/a", "plain/a", "folder"] {
         let sink = open(base.path(), json!({"path": path})).await;
         let outcome = sink.deliver(&fixture::message(json!(1))).await;
-        assert!(matches!(outcome, Outcome::Retry { .. }), "{path}: {outcome:?}");
+        assert!(
+            matches!(outcome, Outcome::Retry { .. }),
+            "{path}: {outcome:?}"
+        );
     }
     assert_eq!(fs::read_dir(other.path()).unwrap().count(), 0);
 }
@@ -114,6 +148,10 @@ async fn a_path_out_of_the_project_folder_blocks_the_flow() {
     let context = fixture::context(base.path()).await;
     for path in ["/tmp/a", "../a", ".vrsky/a", "."] {
         let blocked = Sink::open(&json!({"path": path}), &context, "spec.sinks.out").unwrap_err();
-        assert_eq!(blocked.path.as_deref(), Some("spec.sinks.out.with.path"), "{path}");
+        assert_eq!(
+            blocked.path.as_deref(),
+            Some("spec.sinks.out.with.path"),
+            "{path}"
+        );
     }
 }

@@ -29,7 +29,10 @@ pub(super) fn read(done: &Path, name: &OsStr, id: &str) -> usize {
 pub(super) fn write(done: &Path, name: &OsStr, id: &str, messages: usize) -> io::Result<()> {
     let path = path(done, name);
     let draft = path.with_extension("progress-draft");
-    let progress = Progress { id: id.to_owned(), messages };
+    let progress = Progress {
+        id: id.to_owned(),
+        messages,
+    };
     fs::write(&draft, serde_json::to_vec(&progress)?)?;
     fs::rename(draft, path)
 }

@@ -57,7 +57,10 @@ impl Source {
             None => folder.join(".done"),
         };
         if done == folder {
-            return Err(Blocked::at(path, "finished files must go to another folder"));
+            return Err(Blocked::at(
+                path,
+                "finished files must go to another folder",
+            ));
         }
         Ok(Self {
             base: context.base.clone(),
@@ -104,7 +107,9 @@ impl Source {
     ) -> Result<(), String> {
         let found = self.list().await.map_err(|error| self.explain(&error))?;
         let before = std::mem::take(&mut memory.found);
-        memory.stored.retain(|name, stamp| found.get(name) == Some(stamp));
+        memory
+            .stored
+            .retain(|name, stamp| found.get(name) == Some(stamp));
         let mut trouble = Ok(());
         for (name, stamp) in &found {
             if stop.is_cancelled() {
@@ -189,7 +194,10 @@ impl Source {
     }
 
     fn explain(&self, error: &io::Error) -> String {
-        let folder = self.folder.strip_prefix(&self.base).unwrap_or(Path::new("."));
+        let folder = self
+            .folder
+            .strip_prefix(&self.base)
+            .unwrap_or(Path::new("."));
         match error.kind() {
             io::ErrorKind::NotFound => format!("there is no folder {}", folder.display()),
             _ => format!("{}: {error}", folder.display()),

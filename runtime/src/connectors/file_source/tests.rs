@@ -41,7 +41,12 @@ impl Fixture {
         self.base.path().join(path)
     }
 
-    fn run(&self, with: Value, decode: Decode, refusals: impl IntoIterator<Item = Refused>) -> Running {
+    fn run(
+        &self,
+        with: Value,
+        decode: Decode,
+        refusals: impl IntoIterator<Item = Refused>,
+    ) -> Running {
         self.run_with_room(with, decode, refusals, usize::MAX)
     }
 
@@ -135,7 +140,10 @@ async fn after_a_crash_a_file_has_the_same_ids() {
     let second = fixture.run(with(), Decode::Ndjson, vec![]);
     let after = second.memory.wait_for(3).await;
     let ids = |messages: &[crate::connectors::inlet::tests::Stored]| {
-        messages[..3].iter().map(|message| message.id.clone()).collect::<Vec<_>>()
+        messages[..3]
+            .iter()
+            .map(|message| message.id.clone())
+            .collect::<Vec<_>>()
     };
     assert_eq!(ids(&before), ids(&after));
     second.end().await;
@@ -157,7 +165,12 @@ async fn a_stopped_source_goes_on_where_it_was() {
         .stored()
         .iter()
         .chain(&second.memory.stored())
-        .map(|message| std::str::from_utf8(&message.payload).unwrap().parse().unwrap())
+        .map(|message| {
+            std::str::from_utf8(&message.payload)
+                .unwrap()
+                .parse()
+                .unwrap()
+        })
         .collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=2_000).collect::<Vec<_>>());
@@ -196,7 +209,10 @@ async fn a_missing_folder_is_reported_and_waited_for() {
     while running.memory.notes().is_empty() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(running.memory.notes(), ["spec.source.with.folder: there is no folder late"]);
+    assert_eq!(
+        running.memory.notes(),
+        ["spec.source.with.folder: there is no folder late"]
+    );
     fs::create_dir(fixture.path("late")).unwrap();
     fs::write(fixture.path("late/a"), "1").unwrap();
     wait_for(&fixture.path("finished/a")).await;
@@ -206,19 +222,39 @@ async fn a_missing_folder_is_reported_and_waited_for() {
 #[tokio::test]
 async fn a_message_that_is_too_large_is_refused_and_holds_up_no_other() {
     let fixture = Fixture::new().await;
-    fs::write(fixture.path("in/a"), format!("1\n\"{}\"\n3\n", "x".repeat(5_000))).unwrap();
+    fs::write(
+        fixture.path("in/a"),
+        format!("1\n\"{}\"\n3\n", "x".repeat(5_000)),
+    )
+    .unwrap();
     let running = fixture.run(with(), Decode::Ndjson, vec![]);
     wait_for(&fixture.path("in/.done/a")).await;
     assert_eq!(running.memory.stored().len(), 2);
-    assert_eq!(running.memory.notes(), ["refused: a, line 2: more than 1000 bytes"]);
+    assert_eq!(
+        running.memory.notes(),
+        ["refused: a, line 2: more than 1000 bytes"]
+    );
     running.end().await;
 }
 
 #[tokio::test]
 async fn folders_outside_the_project_block_the_flow() {
     let fixture = Fixture::new().await;
-    let path = |with: Value| Source::open(&with, Decode::Json, &fixture.context).unwrap_err().path;
-    assert_eq!(path(json!({"folder": "/etc"})).unwrap(), "spec.source.with.folder");
-    assert_eq!(path(json!({"folder": "in", "done": "../x"})).unwrap(), "spec.source.with.done");
-    assert_eq!(path(json!({"folder": "in", "done": "in"})).unwrap(), "spec.source.with.done");
+    let path = |with: Value| {
+        Source::open(&with, Decode::Json, &fixture.context)
+            .unwrap_err()
+            .path
+    };
+    assert_eq!(
+        path(json!({"folder": "/etc"})).unwrap(),
+        "spec.source.with.folder"
+    );
+    assert_eq!(
+        path(json!({"folder": "in", "done": "../x"})).unwrap(),
+        "spec.source.with.done"
+    );
+    assert_eq!(
+        path(json!({"folder": "in", "done": "in"})).unwrap(),
+        "spec.source.with.done"
+    );
 }

@@ -80,7 +80,10 @@ async fn store(inlet: &Inlet, message: Generated, stop: &CancellationToken) {
     let started = Instant::now();
     let payload = Bytes::from(message.payload);
     loop {
-        let Err(refused) = inlet.store(&message.id, &message.metadata, payload.clone()).await else {
+        let Err(refused) = inlet
+            .store(&message.id, &message.metadata, payload.clone())
+            .await
+        else {
             return;
         };
         if matches!(refused, Refused::TooLarge { .. }) {
@@ -107,7 +110,8 @@ mod tests {
     #[tokio::test]
     async fn the_sequence_has_no_gap_even_if_the_flow_is_full_for_a_while() {
         let source =
-            Source::open(&json!({"every": "1ms", "count": 5, "payload": {"kind": "probe"}})).unwrap();
+            Source::open(&json!({"every": "1ms", "count": 5, "payload": {"kind": "probe"}}))
+                .unwrap();
         let (memory, inlet) = Memory::inlet();
         memory.refuse([Refused::Full, Refused::Unavailable]);
         let stop = CancellationToken::new();

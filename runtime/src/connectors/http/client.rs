@@ -14,7 +14,10 @@ pub fn client() -> Client {
     // Fails if the process has a provider already: that one is used then.
     let _already = rustls::crypto::ring::default_provider().install_default();
     builder().build().unwrap_or_else(|error| {
-        tracing::warn!(reason = super::super::failure::innermost(&error), "no HTTPS");
+        tracing::warn!(
+            reason = super::super::failure::innermost(&error),
+            "no HTTPS"
+        );
         let client = builder().tls_certs_only([]).build();
         client.expect("without roots nothing is read that could be missing")
     })

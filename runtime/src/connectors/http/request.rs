@@ -50,13 +50,18 @@ pub(super) struct Parts {
 impl Template {
     /// Reads the address and compiles the expressions. `path` is that of the parameters.
     pub(super) fn open(config: Config, input: &Type, path: &str) -> Result<Self, Blocked> {
-        let url = address(&config.url).map_err(|reason| Blocked::at(format!("{path}.url"), reason))?;
+        let url =
+            address(&config.url).map_err(|reason| Blocked::at(format!("{path}.url"), reason))?;
         let method = Method::from_bytes(config.method.as_bytes())
             .map_err(|_| Blocked::at(format!("{path}.method"), "it is no method"))?;
         let authorized = config.bearer.is_some() || config.basic.is_some();
         let mut segments = Vec::new();
         for (index, segment) in config.path.into_iter().enumerate() {
-            segments.push(Text::compile(segment, input, &format!("{path}.path[{index}]"))?);
+            segments.push(Text::compile(
+                segment,
+                input,
+                &format!("{path}.path[{index}]"),
+            )?);
         }
         let mut query = BTreeMap::new();
         for (name, value) in config.query {
@@ -69,7 +74,10 @@ impl Template {
             let header = HeaderName::from_bytes(name.as_bytes())
                 .map_err(|_| Blocked::at(&path, format!("{name:?} is no header name")))?;
             if RESERVED.contains(&header.as_str()) || (header == AUTHORIZATION && authorized) {
-                return Err(Blocked::at(&path, format!("the connector sets {header} itself")));
+                return Err(Blocked::at(
+                    &path,
+                    format!("the connector sets {header} itself"),
+                ));
             }
             headers.push((header, Text::compile(value, input, &path)?));
         }
@@ -77,7 +85,14 @@ impl Template {
             Some(body) => Some(text::compile(&body, input, &format!("{path}.body"))?),
             None => None,
         };
-        Ok(Self { method, url, path: segments, query, headers, body })
+        Ok(Self {
+            method,
+            url,
+            path: segments,
+            query,
+            headers,
+            body,
+        })
     }
 
     /// The request for one message. The error says why there is none: it will never be different.
@@ -89,7 +104,9 @@ impl Template {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
         for (name, value) in &self.headers {
-            let value = value.of(message).map_err(|reason| format!("header {name}: {reason}"))?;
+            let value = value
+                .of(message)
+                .map_err(|reason| format!("header {name}: {reason}"))?;
             let Some(value) = value else { continue };
             let value = HeaderValue::from_str(&value)
                 .map_err(|_| format!("header {name}: only printable ASCII can be sent"))?;
@@ -117,11 +134,15 @@ impl Template {
                 }
                 Some(text) => text,
             };
-            let mut segments = url.path_segments_mut().map_err(|()| refuse("the address has no path"))?;
+            let mut segments = url
+                .path_segments_mut()
+                .map_err(|()| refuse("the address has no path"))?;
             segments.pop_if_empty().push(text);
         }
         for (name, value) in &self.query {
-            let value = value.of(message).map_err(|reason| format!("query {name}: {reason}"))?;
+            let value = value
+                .of(message)
+                .map_err(|reason| format!("query {name}: {reason}"))?;
             if let Some(value) = value {
                 url.query_pairs_mut().append_pair(name, &value);
             }

@@ -37,7 +37,10 @@ pub(in crate::connectors) struct Sink {
 #[derive(Debug)]
 enum Credentials {
     Bearer(SecretRef),
-    Basic { username: String, password: SecretRef },
+    Basic {
+        username: String,
+        password: SecretRef,
+    },
 }
 
 impl Sink {
@@ -70,7 +73,8 @@ impl Sink {
             namespace: context.flow.namespace().to_owned(),
             timeout,
         };
-        sink.authorization().map_err(|reason| Blocked::at(format!("{path}.{field}"), reason))?;
+        sink.authorization()
+            .map_err(|reason| Blocked::at(format!("{path}.{field}"), reason))?;
         Ok(sink)
     }
 
@@ -90,12 +94,20 @@ impl Sink {
     }
 
     async fn send(&self, parts: Parts, authorization: Option<HeaderValue>, id: &str) -> Outcome {
-        let Parts { url, mut headers, body } = parts;
+        let Parts {
+            url,
+            mut headers,
+            body,
+        } = parts;
         if let Some(authorization) = authorization {
             headers.insert(AUTHORIZATION, authorization);
         }
         headers.insert("idempotency-key", idempotency_key(id));
-        let request = self.client.request(self.template.method.clone(), url).headers(headers).body(body);
+        let request = self
+            .client
+            .request(self.template.method.clone(), url)
+            .headers(headers)
+            .body(body);
         match request.send().await {
             Ok(response) => {
                 let (status, after) = (response.status(), retry_after(response.headers()));
@@ -129,10 +141,15 @@ impl Sink {
         let Some(credentials) = &self.credentials else {
             return Ok(None);
         };
-        let (Credentials::Bearer(reference) | Credentials::Basic { password: reference, .. }) =
-            credentials;
-        let secret =
-            self.secrets.read(&self.namespace, reference).map_err(|error| error.to_string())?;
+        let (Credentials::Bearer(reference)
+        | Credentials::Basic {
+            password: reference,
+            ..
+        }) = credentials;
+        let secret = self
+            .secrets
+            .read(&self.namespace, reference)
+            .map_err(|error| error.to_string())?;
         let text = match credentials {
             Credentials::Bearer(_) => format!("Bearer {}", secret.expose()),
             Credentials::Basic { username, .. } => {
@@ -141,7 +158,10 @@ impl Sink {
             }
         };
         let mut value = HeaderValue::from_str(&text).map_err(|_| {
-            format!("the key {} of the secret {} cannot be sent", reference.key, reference.name)
+            format!(
+                "the key {} of the secret {} cannot be sent",
+                reference.key, reference.name
+            )
         })?;
         value.set_sensitive(true);
         Ok(Some(value))

@@ -53,13 +53,22 @@ impl Server {
         let noted = Arc::new(Noted::default());
         let router = Router::new().fallback(note).with_state(noted.clone());
         let task = tokio::spawn(async move { axum::serve(socket, router).await.unwrap() });
-        Self { base, context, address, noted, task }
+        Self {
+            base,
+            context,
+            address,
+            noted,
+            task,
+        }
     }
 
     /// A sink with the server's address and these parameters.
     fn open(&self, with: Value) -> Result<Sink, Blocked> {
         let mut with = with;
-        with.as_object_mut().unwrap().entry("url").or_insert(json!(self.address));
+        with.as_object_mut()
+            .unwrap()
+            .entry("url")
+            .or_insert(json!(self.address));
         let anything = json!({"ref": {}, "page": {}, "q": {}, "none": {}, "title": {}});
         let contract = Contract::new(json!({"type": "object", "properties": anything})).unwrap();
         Sink::open(&with, contract.payload(), &self.context, "spec.sinks.erp")
@@ -75,10 +84,14 @@ impl Server {
 
     /// Delivers one message that the server answers so.
     async fn outcome(&self, status: u16, headers: &[(&'static str, &str)]) -> Outcome {
-        let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect();
         *self.noted.answer.lock().unwrap() = Some((status, headers));
         let sink = self.open(json!({"query": {"token": "hidden"}})).unwrap();
-        sink.deliver(&mut fixture::message(json!({"card": "4242"})), "m-1").await
+        sink.deliver(&mut fixture::message(json!({"card": "4242"})), "m-1")
+            .await
     }
 }
 
@@ -95,7 +108,12 @@ async fn note(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    noted.requests.lock().unwrap().push(Request { method, uri, headers, body });
+    noted.requests.lock().unwrap().push(Request {
+        method,
+        uri,
+        headers,
+        body,
+    });
     let answer = noted.answer.lock().unwrap().clone();
     let (status, headers) = answer.unwrap_or((204, Vec::new()));
     let mut response = StatusCode::from_u16(status).unwrap().into_response();

@@ -19,9 +19,9 @@ impl Text {
     pub(super) fn compile(text: config::Text, input: &Type, path: &str) -> Result<Self, Blocked> {
         match text {
             config::Text::Literal(text) => Ok(Self::Literal(text)),
-            config::Text::Computed(expression) => {
-                compile(&expression, input, path).map(Box::new).map(Self::Computed)
-            }
+            config::Text::Computed(expression) => compile(&expression, input, path)
+                .map(Box::new)
+                .map(Self::Computed),
         }
     }
 
@@ -49,13 +49,17 @@ pub(super) fn compile(
 ) -> Result<Computed, Blocked> {
     let compiled = Computed::compile(&expression.expr, input);
     compiled.map(|(computed, _)| computed).map_err(|mistakes| {
-        let reason = mistakes.first().map_or("it does not compile", |mistake| &mistake.message);
+        let reason = mistakes
+            .first()
+            .map_or("it does not compile", |mistake| &mistake.message);
         Blocked::at(path, reason)
     })
 }
 
 /// What the expression makes of the message, as JSON.
 pub(super) fn value(computed: &Computed, message: &mut Message) -> Result<Value, String> {
-    let value = computed.run(message).map_err(|failure| failure.to_string())?;
+    let value = computed
+        .run(message)
+        .map_err(|failure| failure.to_string())?;
     serde_json::to_value(&value).map_err(|_| "it has no JSON".to_owned())
 }

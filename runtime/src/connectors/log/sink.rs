@@ -74,7 +74,10 @@ impl Sink {
         let mut fields = BTreeMap::new();
         for name in &self.fields {
             if let Some(value) = payload.and_then(|payload| payload.get(name.as_str())) {
-                fields.insert(name.as_str(), serde_json::to_value(value).unwrap_or_default());
+                fields.insert(
+                    name.as_str(),
+                    serde_json::to_value(value).unwrap_or_default(),
+                );
             }
         }
         let line = Line {
@@ -95,9 +98,13 @@ fn printable(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
     for char in json.chars() {
         match char {
-            '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            '\u{7f}'..='\u{9f}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
             | '\u{2066}'..='\u{2069}' => {
-                write!(safe, "\\u{:04x}", u32::from(char)).expect("a string takes all that is written");
+                write!(safe, "\\u{:04x}", u32::from(char))
+                    .expect("a string takes all that is written");
             }
             _ => safe.push(char),
         }

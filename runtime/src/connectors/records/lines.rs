@@ -58,7 +58,12 @@ impl<R: Read> Lines<R> {
 
     fn with(source: R, limit: usize, ends: Ends) -> Self {
         let reader = BufReader::with_capacity(64 * 1024, source);
-        Self { reader, limit, ends, next_number: 1 }
+        Self {
+            reader,
+            limit,
+            ends,
+            next_number: 1,
+        }
     }
 
     /// Reads to the end of one line, keeping no more than the limit. None: the source is at its end.
@@ -125,8 +130,9 @@ impl<R: Read> Iterator for Lines<R> {
                 Ok(line) => line?,
                 Err(error) => return Some(Err(error)),
             };
-            let blank =
-                |bytes: &Vec<u8>| bytes.iter().all(u8::is_ascii_whitespace) && self.ends != Ends::Source;
+            let blank = |bytes: &Vec<u8>| {
+                bytes.iter().all(u8::is_ascii_whitespace) && self.ends != Ends::Source
+            };
             if !line.bytes.as_ref().is_some_and(blank) {
                 return Some(Ok(line));
             }

@@ -40,7 +40,10 @@ impl Source {
     pub(in crate::connectors) fn open(with: &Value) -> Result<Self, Blocked> {
         let config: Config = parameters("schedule", with, "spec.source.with")?;
         let schedule = Schedule::new(&config.cron, &config.timezone)?;
-        Ok(Self { schedule, payload: config.payload })
+        Ok(Self {
+            schedule,
+            payload: config.payload,
+        })
     }
 
     /// Instants that pass while nothing runs are left out; so are those that the flow, full or cut off
@@ -92,17 +95,29 @@ impl Source {
                 () = sleep(PAUSE) => {}
             }
         }
-        inlet.refused(&format!("the instant {instant} was left out: the flow did not take it in time"));
+        inlet.refused(&format!(
+            "the instant {instant} was left out: the flow did not take it in time"
+        ));
     }
 }
 
 impl Schedule {
     pub(super) fn new(cron: &str, timezone: &str) -> Result<Self, Blocked> {
-        let cron = CronParser::builder().year(Year::Disallowed).build().parse(cron).map_err(|error| {
-            Blocked::at("spec.source.with.cron", format!("{cron:?} is not a cron expression: {error}"))
-        })?;
+        let cron = CronParser::builder()
+            .year(Year::Disallowed)
+            .build()
+            .parse(cron)
+            .map_err(|error| {
+                Blocked::at(
+                    "spec.source.with.cron",
+                    format!("{cron:?} is not a cron expression: {error}"),
+                )
+            })?;
         let zone = TimeZone::get(timezone).map_err(|_| {
-            Blocked::at("spec.source.with.timezone", format!("{timezone:?} is not a time zone"))
+            Blocked::at(
+                "spec.source.with.timezone",
+                format!("{timezone:?} is not a time zone"),
+            )
         })?;
         Ok(Self { cron, zone })
     }

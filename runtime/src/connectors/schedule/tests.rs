@@ -53,8 +53,14 @@ fn an_hour_that_comes_twice_fires_once() {
 fn mistakes_in_the_parameters_block_the_flow() {
     let path = |with: Value| Source::open(&with).unwrap_err().path.unwrap();
     assert_eq!(path(json!({"cron": "every day"})), "spec.source.with.cron");
-    assert_eq!(path(json!({"cron": "0 0 0 1 1 * 2030"})), "spec.source.with.cron");
-    assert_eq!(path(json!({"cron": "* * * * *", "timezone": "Mars/X"})), "spec.source.with.timezone");
+    assert_eq!(
+        path(json!({"cron": "0 0 0 1 1 * 2030"})),
+        "spec.source.with.cron"
+    );
+    assert_eq!(
+        path(json!({"cron": "* * * * *", "timezone": "Mars/X"})),
+        "spec.source.with.timezone"
+    );
 }
 
 #[tokio::test]
@@ -78,7 +84,10 @@ async fn every_instant_comes_once_with_its_own_time() {
             assert_eq!(payload["kind"], "tick");
             let time: Timestamp = payload["time"].as_str().unwrap().parse().unwrap();
             assert_eq!(message.id, format!("schedule-{}", time.as_second()));
-            assert_eq!(message.metadata, json!({"id": message.id, "time": payload["time"]}));
+            assert_eq!(
+                message.metadata,
+                json!({"id": message.id, "time": payload["time"]})
+            );
             time.as_second()
         })
         .collect();

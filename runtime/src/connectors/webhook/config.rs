@@ -56,6 +56,14 @@ impl Method {
 }
 
 impl Verify {
+    /// Where the reference to the secret stands in the Flow.
+    pub(super) fn path(&self) -> &'static str {
+        match self {
+            Self::StandardWebhooks(_) => "spec.source.with.verify.standardWebhooks.secretRef",
+            Self::Github(_) => "spec.source.with.verify.github.secretRef",
+        }
+    }
+
     pub(super) fn secret(&self) -> &SecretRef {
         match self {
             Self::StandardWebhooks(key) | Self::Github(key) => &key.secret_ref,

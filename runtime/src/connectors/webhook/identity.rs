@@ -52,7 +52,10 @@ pub(super) fn metadata(headers: &HeaderMap) -> BTreeMap<&'static str, Value> {
         }
         text.push_str(value);
     }
-    BTreeMap::from([("time", json!(Timestamp::now().to_string())), ("headers", json!(texts))])
+    BTreeMap::from([
+        ("time", json!(Timestamp::now().to_string())),
+        ("headers", json!(texts)),
+    ])
 }
 
 /// An id that fits into a header of NATS: as it came where it is short and plain, else its hash.
@@ -81,7 +84,10 @@ mod tests {
         assert_eq!(id(None, &headers), "72d3162e-cc78-11e3");
         headers.insert("webhook-id", "msg 1/2".parse().unwrap());
         let hashed = id(None, &headers);
-        assert!(hashed.starts_with("sha256-") && hashed.len() == 71, "{hashed}");
+        assert!(
+            hashed.starts_with("sha256-") && hashed.len() == 71,
+            "{hashed}"
+        );
         assert_eq!(id(None, &headers), hashed);
     }
 

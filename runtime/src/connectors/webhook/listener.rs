@@ -70,7 +70,12 @@ impl Listener {
 
     /// Serves until `stop`, and until the connections are closed. A second call does nothing.
     pub async fn serve(&self, stop: CancellationToken) {
-        let socket = self.0.socket.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let socket = self
+            .0
+            .socket
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let Some(socket) = socket else { return };
         let router = Router::new().fallback(answer).with_state(self.clone());
         let connections = Arc::new(Semaphore::new(CONNECTIONS));

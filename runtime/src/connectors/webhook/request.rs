@@ -37,7 +37,9 @@ struct Refusal {
 /// Takes one request in.
 pub(super) async fn answer(listener: &Listener, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let route = listener.below(head.uri.path()).and_then(|path| listener.routes().find(path));
+    let route = listener
+        .below(head.uri.path())
+        .and_then(|path| listener.routes().find(path));
     let Some(route) = route else {
         discard(body).await;
         return refuse(&Refusal::new(StatusCode::NOT_FOUND, "not found"));
@@ -74,14 +76,23 @@ async fn take_in(
         inlet.refused(&refusal.text);
         return Err(refusal);
     }
-    let length = content_length(headers).unwrap_or(route.limit).min(route.limit);
+    let length = content_length(headers)
+        .unwrap_or(route.limit)
+        .min(route.limit);
     let permits = u32::try_from(length).unwrap_or(u32::MAX);
     let reading = async {
-        let room = listener.body_bytes().clone().acquire_many_owned(permits).await;
+        let room = listener
+            .body_bytes()
+            .clone()
+            .acquire_many_owned(permits)
+            .await;
         (read(body, length, route.limit).await, room)
     };
     let Ok((bytes, _room)) = timeout(BODY_PATIENCE, reading).await else {
-        return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"));
+        return Err(Refusal::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "the body did not come in time",
+        ));
     };
     let bytes = bytes.inspect_err(|refusal| inlet.refused(&refusal.text))?;
     verify(route, headers, &bytes, &inlet)?;
@@ -93,8 +104,9 @@ async fn take_in(
 
 /// What the headers alone rule out.
 fn unreadable(route: &Route, headers: &HeaderMap) -> Option<Refusal> {
-    let encoded =
-        |value: &HeaderValue| !value.is_empty() && !value.as_bytes().eq_ignore_ascii_case(b"identity");
+    let encoded = |value: &HeaderValue| {
+        !value.is_empty() && !value.as_bytes().eq_ignore_ascii_case(b"identity")
+    };
     if headers.get_all(CONTENT_ENCODING).iter().any(encoded) {
         let text = "a body without Content-Encoding is expected";
         return Some(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
@@ -114,7 +126,10 @@ async fn read(body: Body, expected: usize, limit: usize) -> Result<Bytes, Refusa
     let mut body = body.into_data_stream();
     while let Some(chunk) = body.next().await {
         let Ok(chunk) = chunk else {
-            return Err(Refusal::new(StatusCode::BAD_REQUEST, "the body is broken off"));
+            return Err(Refusal::new(
+                StatusCode::BAD_REQUEST,
+                "the body is broken off",
+            ));
         };
         if bytes.len() + chunk.len() > limit {
             discard(Body::from_stream(body)).await;
@@ -129,10 +144,13 @@ fn verify(route: &Route, headers: &HeaderMap, body: &[u8], inlet: &Inlet) -> Res
     let Some(verify) = &route.verify else {
         return Ok(());
     };
-    let secret = route.secrets.read(route.flow.namespace(), verify.secret()).map_err(|error| {
-        inlet.trouble("spec.source.with.verify", &error.to_string());
-        Refusal::later("the flow is not running", 10)
-    })?;
+    let secret = route
+        .secrets
+        .read(route.flow.namespace(), verify.secret())
+        .map_err(|error| {
+            inlet.trouble(verify.path(), &error.to_string());
+            Refusal::later("the flow is not running", 10)
+        })?;
     let now = Timestamp::now().as_second();
     signature::check(verify, secret.expose(), headers, body, now).map_err(|text| {
         inlet.refused(text);
@@ -157,9 +175,11 @@ fn messages(
     }
     let mut messages = Vec::new();
     for (index, record) in Records::new(route.decode, &body[..], route.max_payload).enumerate() {
-        let record = record
-            .map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "the body cannot be read"))?;
-        let payload = record.payload.ok_or_else(|| Refusal::too_large(route.max_payload))?;
+        let record =
+            record.map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "the body cannot be read"))?;
+        let payload = record
+            .payload
+            .ok_or_else(|| Refusal::too_large(route.max_payload))?;
         let id = format!("{id}-{}", index + 1);
         metadata.insert("id", json!(id));
         metadata.insert("line", json!(record.line));
@@ -171,11 +191,13 @@ fn messages(
 /// Stores all of them in order, or says why not: then some may be stored, and come again with the same
 /// ids when the sender repeats the request with its id.
 async fn store(inlet: &Inlet, messages: Vec<(String, Value, Bytes)>) -> Result<(), Refusal> {
-    let stores = messages.into_iter().map(|(id, metadata, payload)| async move {
-        inlet.store(&id, &metadata, payload).await
-    });
-    let result: Result<(), Refused> =
-        stream::iter(stores).buffered(IN_FLIGHT).try_for_each(|()| async { Ok(()) }).await;
+    let stores = messages
+        .into_iter()
+        .map(|(id, metadata, payload)| async move { inlet.store(&id, &metadata, payload).await });
+    let result: Result<(), Refused> = stream::iter(stores)
+        .buffered(IN_FLIGHT)
+        .try_for_each(|()| async { Ok(()) })
+        .await;
     result.map_err(|refused| match refused {
         Refused::Full => Refusal::later(&refused.to_string(), 2),
         Refused::Unavailable => Refusal::later(&refused.to_string(), 1),
@@ -203,12 +225,19 @@ async fn discard(body: Body) {
 
 impl Refusal {
     fn new(status: StatusCode, text: &str) -> Self {
-        Self { status, text: text.to_owned(), retry_after: None }
+        Self {
+            status,
+            text: text.to_owned(),
+            retry_after: None,
+        }
     }
 
     fn later(text: &str, seconds: u32) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        Self { retry_after: Some(seconds), ..Self::new(status, text) }
+        Self {
+            retry_after: Some(seconds),
+            ..Self::new(status, text)
+        }
     }
 
     fn too_large(limit: usize) -> Self {
@@ -228,6 +257,8 @@ fn refuse(refusal: &Refusal) -> Response {
 fn respond(status: StatusCode, body: &Value) -> Response {
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

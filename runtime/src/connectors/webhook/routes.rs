@@ -66,7 +66,12 @@ impl Routes {
     pub(super) fn find(&self, path: &str) -> Option<Arc<Route>> {
         let routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let claims = routes.get(path)?;
-        claims.iter().rev().find(|route| route.is_running()).or(claims.last()).cloned()
+        claims
+            .iter()
+            .rev()
+            .find(|route| route.is_running())
+            .or(claims.last())
+            .cloned()
     }
 }
 
@@ -74,7 +79,9 @@ impl Route {
     /// The intake while the source runs; it does not stop before the token is dropped.
     pub(super) fn enter(&self) -> Option<(Inlet, TaskTrackerToken)> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.as_ref().map(|running| (running.inlet.clone(), running.requests.token()))
+        running
+            .as_ref()
+            .map(|running| (running.inlet.clone(), running.requests.token()))
     }
 
     pub(super) fn set(&self, running: Option<Running>) {
@@ -82,6 +89,9 @@ impl Route {
     }
 
     fn is_running(&self) -> bool {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some()
     }
 }

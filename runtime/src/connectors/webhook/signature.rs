@@ -32,21 +32,34 @@ pub(super) fn check(
 
 /// The keys among the lines of `secrets`; lines that cannot be keys are left out.
 pub(super) fn keys(verify: &Verify, secrets: &str) -> Vec<Vec<u8>> {
-    let lines = secrets.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines = secrets
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
     match verify {
         Verify::Github(_) => lines.map(|line| line.as_bytes().to_vec()).collect(),
         Verify::StandardWebhooks(_) => lines
-            .filter_map(|line| STANDARD.decode(line.strip_prefix("whsec_").unwrap_or(line)).ok())
+            .filter_map(|line| {
+                STANDARD
+                    .decode(line.strip_prefix("whsec_").unwrap_or(line))
+                    .ok()
+            })
             .collect(),
     }
 }
 
 fn github(keys: &[Vec<u8>], headers: &HeaderMap, body: &[u8]) -> Result<(), &'static str> {
     let header = text(headers, "x-hub-signature-256").ok_or("the signature is missing")?;
-    let hex = header.strip_prefix("sha256=").ok_or("the signature is malformed")?;
+    let hex = header
+        .strip_prefix("sha256=")
+        .ok_or("the signature is malformed")?;
     let signature = unhex(hex).ok_or("the signature is malformed")?;
     let matches = |key: &Vec<u8>| mac(key, &[body]).verify_slice(&signature).is_ok();
-    if keys.iter().any(matches) { Ok(()) } else { Err("the signature does not match") }
+    if keys.iter().any(matches) {
+        Ok(())
+    } else {
+        Err("the signature does not match")
+    }
 }
 
 fn standard(
@@ -62,7 +75,9 @@ fn standard(
     ) else {
         return Err("the signature is missing");
     };
-    let seconds: i64 = timestamp.parse().map_err(|_| "the timestamp is malformed")?;
+    let seconds: i64 = timestamp
+        .parse()
+        .map_err(|_| "the timestamp is malformed")?;
     if now.abs_diff(seconds) > TOLERANCE.unsigned_abs() {
         return Err("the timestamp is too far from now");
     }
@@ -73,7 +88,10 @@ fn standard(
     let signed = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body];
     for key in keys {
         let mac = mac(key, &signed);
-        if signatures.iter().any(|signature| mac.clone().verify_slice(signature).is_ok()) {
+        if signatures
+            .iter()
+            .any(|signature| mac.clone().verify_slice(signature).is_ok())
+        {
             return Ok(());
         }
     }
@@ -97,5 +115,8 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok())
+        .collect()
 }

@@ -47,13 +47,20 @@ impl Source {
             running: Mutex::new(None),
         });
         let listener = context.listener.clone();
-        listener.routes().claim(&config.path, route.clone()).map_err(|other| {
-            Blocked::at(
-                "spec.source.with.path",
-                format!("the flow {other} already serves {}", config.path),
-            )
-        })?;
-        Ok(Self { listener, path: config.path, route })
+        listener
+            .routes()
+            .claim(&config.path, route.clone())
+            .map_err(|other| {
+                Blocked::at(
+                    "spec.source.with.path",
+                    format!("the flow {other} already serves {}", config.path),
+                )
+            })?;
+        Ok(Self {
+            listener,
+            path: config.path,
+            route,
+        })
     }
 
     pub(in crate::connectors) fn url(&self) -> String {
@@ -68,7 +75,10 @@ impl Source {
     ) -> Result<(), Blocked> {
         self.check_secret()?;
         let requests = TaskTracker::new();
-        self.route.set(Some(Running { inlet, requests: requests.clone() }));
+        self.route.set(Some(Running {
+            inlet,
+            requests: requests.clone(),
+        }));
         stop.cancelled().await;
         self.route.set(None);
         requests.close();
@@ -80,7 +90,7 @@ impl Source {
         let Some(verify) = &self.route.verify else {
             return Ok(());
         };
-        let blocked = |reason: String| Blocked::at("spec.source.with.verify", reason);
+        let blocked = |reason: String| Blocked::at(verify.path(), reason);
         let secret = self
             .route
             .secrets
@@ -88,7 +98,9 @@ impl Source {
             .map_err(|error| blocked(error.to_string()))?;
         if signature::keys(verify, secret.expose()).is_empty() {
             let name = &verify.secret().name;
-            return Err(blocked(format!("the secret {name} has no signing key in it")));
+            return Err(blocked(format!(
+                "the secret {name} has no signing key in it"
+            )));
         }
         Ok(())
     }

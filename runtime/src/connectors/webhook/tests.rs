@@ -35,14 +35,22 @@ impl Fixture {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (listener, end) = (context.listener.clone(), stop.clone());
         tasks.spawn(async move { listener.serve(end).await });
-        Self { folder, context, memory, inlet, stop, tasks }
+        Self {
+            folder,
+            context,
+            memory,
+            inlet,
+            stop,
+            tasks,
+        }
     }
 
     /// Opens a source and runs it until the end of the test.
     async fn run(&self, with: Value, decode: Decode) -> Arc<Source> {
         let source = Arc::new(Source::open(&with, decode, &self.context).unwrap());
         let (running, inlet, stop) = (source.clone(), self.inlet.clone(), self.stop.clone());
-        self.tasks.spawn(async move { running.run(inlet, stop).await });
+        self.tasks
+            .spawn(async move { running.run(inlet, stop).await });
         while source.route.enter().is_none() {
             tokio::task::yield_now().await;
         }

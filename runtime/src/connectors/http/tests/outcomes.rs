@@ -17,13 +17,23 @@ fn reason(outcome: &Outcome) -> &str {
 async fn the_status_decides() {
     let server = Server::new().await;
     for status in [200, 201, 202, 204, 299] {
-        assert_eq!(server.outcome(status, &[]).await, Outcome::Delivered, "{status}");
+        assert_eq!(
+            server.outcome(status, &[]).await,
+            Outcome::Delivered,
+            "{status}"
+        );
     }
     for status in [408, 425, 429, 500, 502, 503, 504] {
         let outcome = server.outcome(status, &[]).await;
-        assert!(matches!(outcome, Outcome::Retry { after: None, .. }), "{outcome:?}");
+        assert!(
+            matches!(outcome, Outcome::Retry { after: None, .. }),
+            "{outcome:?}"
+        );
         // Neither payload nor query, only where it went.
-        assert_eq!(reason(&outcome), format!("POST {} answered {status}", server.address));
+        assert_eq!(
+            reason(&outcome),
+            format!("POST {} answered {status}", server.address)
+        );
     }
     for status in [400, 401, 403, 404, 409, 422] {
         let outcome = server.outcome(status, &[]).await;
@@ -52,10 +62,16 @@ async fn the_other_side_may_ask_for_a_pause() {
     assert_eq!(after("99999999999").await, Some(Duration::from_hours(24)));
     assert_eq!(after("soon").await, None);
     assert_eq!(after("-5").await, None);
-    assert_eq!(after("Sun, 06 Nov 1994 08:49:37 GMT").await, Some(Duration::ZERO));
+    assert_eq!(
+        after("Sun, 06 Nov 1994 08:49:37 GMT").await,
+        Some(Duration::ZERO)
+    );
     let date = (Timestamp::now() + SignedDuration::from_mins(10)).strftime("%a, %d %b %Y %T GMT");
     let pause = after(&date.to_string()).await.unwrap();
-    assert!(pause > Duration::from_mins(5) && pause <= Duration::from_mins(10), "{pause:?}");
+    assert!(
+        pause > Duration::from_mins(5) && pause <= Duration::from_mins(10),
+        "{pause:?}"
+    );
 }
 
 #[tokio::test]
@@ -68,7 +84,11 @@ async fn nobody_there_is_tried_again() {
     let outcome = sink.deliver(&mut fixture::message(json!({})), "m-1").await;
     assert!(matches!(outcome, Outcome::Retry { .. }), "{outcome:?}");
     let origin = url.split("/path").next().unwrap();
-    assert!(reason(&outcome).starts_with(&format!("POST {origin}: ")), "{}", reason(&outcome));
+    assert!(
+        reason(&outcome).starts_with(&format!("POST {origin}: ")),
+        "{}",
+        reason(&outcome)
+    );
     assert!(!reason(&outcome).contains("hidden"));
 }
 
@@ -79,7 +99,10 @@ async fn an_answer_that_does_not_come_is_given_up() {
     let url = format!("http://{}", silent.local_addr().unwrap());
     let sink = server.open(json!({"url": url, "timeout": "50ms"})).unwrap();
     let outcome = sink.deliver(&mut fixture::message(json!({})), "m-1").await;
-    assert_eq!(outcome, Outcome::retry(format!("POST {url}: no answer in 50ms")));
+    assert_eq!(
+        outcome,
+        Outcome::retry(format!("POST {url}: no answer in 50ms"))
+    );
 }
 
 #[tokio::test]
@@ -88,7 +111,10 @@ async fn a_secret_that_vanished_is_waited_for() {
     fixture::secret(server.base.path(), "erp", "token", "a\nb");
     let key = json!({"secretRef": {"name": "erp", "key": "token"}});
     let blocked = server.open(json!({"bearer": key})).unwrap_err();
-    assert_eq!(blocked.reason, "the key token of the secret erp cannot be sent");
+    assert_eq!(
+        blocked.reason,
+        "the key token of the secret erp cannot be sent"
+    );
     fixture::secret(server.base.path(), "erp2", "token", "good");
     let key = json!({"secretRef": {"name": "erp2", "key": "token"}});
     let sink = server.open(json!({"bearer": key})).unwrap();

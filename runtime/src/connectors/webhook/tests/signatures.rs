@@ -14,11 +14,15 @@ use crate::connectors::webhook::config::Verify;
 use crate::connectors::webhook::{Source, signature};
 
 fn verify(kind: &str) -> Verify {
-    serde_json::from_value(json!({kind: {"secretRef": {"name": "shop", "key": "signing"}}})).unwrap()
+    serde_json::from_value(json!({kind: {"secretRef": {"name": "shop", "key": "signing"}}}))
+        .unwrap()
 }
 
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-    pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+        .collect()
 }
 
 /// From <https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries>.
@@ -34,12 +38,21 @@ fn the_example_of_github_is_accepted() {
     };
     let body = b"Hello, World!";
     assert_eq!(check(GITHUB_SECRET, GITHUB_SIGNATURE, body), Ok(()));
-    assert_eq!(check(&format!("new\n{GITHUB_SECRET}"), GITHUB_SIGNATURE, body), Ok(()));
+    assert_eq!(
+        check(&format!("new\n{GITHUB_SECRET}"), GITHUB_SIGNATURE, body),
+        Ok(())
+    );
     let mismatch = Err("the signature does not match");
-    assert_eq!(check(GITHUB_SECRET, GITHUB_SIGNATURE, b"Hello, World?"), mismatch);
+    assert_eq!(
+        check(GITHUB_SECRET, GITHUB_SIGNATURE, b"Hello, World?"),
+        mismatch
+    );
     assert_eq!(check("another", GITHUB_SIGNATURE, body), mismatch);
     assert_eq!(check("", GITHUB_SIGNATURE, body), mismatch);
-    assert_eq!(check(GITHUB_SECRET, &GITHUB_SIGNATURE[..69], body), mismatch);
+    assert_eq!(
+        check(GITHUB_SECRET, &GITHUB_SIGNATURE[..69], body),
+        mismatch
+    );
     for malformed in ["", "sha256=7", "sha256=zz", "sha1=75", "757107ea"] {
         let malformed = check(GITHUB_SECRET, malformed, body);
         assert!(malformed.is_err());
@@ -64,25 +77,85 @@ fn the_example_of_standard_webhooks_is_accepted() {
         signature::check(&verify("standardWebhooks"), secrets, &headers, body, now)
     };
     let time = "1614265330";
-    assert_eq!(check(STANDARD_SECRET, time, STANDARD_SIGNATURE, 1_614_265_330), Ok(()));
-    assert_eq!(check(&STANDARD_SECRET[6..], time, STANDARD_SIGNATURE, 1_614_265_330), Ok(()));
+    assert_eq!(
+        check(STANDARD_SECRET, time, STANDARD_SIGNATURE, 1_614_265_330),
+        Ok(())
+    );
+    assert_eq!(
+        check(
+            &STANDARD_SECRET[6..],
+            time,
+            STANDARD_SIGNATURE,
+            1_614_265_330
+        ),
+        Ok(())
+    );
     let several = format!("v1a,x v1,AAAA {STANDARD_SIGNATURE}");
-    assert_eq!(check(STANDARD_SECRET, time, &several, 1_614_265_330), Ok(()));
-    assert_eq!(check(STANDARD_SECRET, time, STANDARD_SIGNATURE, 1_614_265_630), Ok(()));
+    assert_eq!(
+        check(STANDARD_SECRET, time, &several, 1_614_265_330),
+        Ok(())
+    );
+    assert_eq!(
+        check(STANDARD_SECRET, time, STANDARD_SIGNATURE, 1_614_265_630),
+        Ok(())
+    );
     let late = Err("the timestamp is too far from now");
-    assert_eq!(check(STANDARD_SECRET, time, STANDARD_SIGNATURE, 1_614_265_631), late);
-    assert_eq!(check(STANDARD_SECRET, time, STANDARD_SIGNATURE, 1_614_265_029), late);
-    assert!(check(STANDARD_SECRET, "9223372036854775808", STANDARD_SIGNATURE, 0).is_err());
-    assert_eq!(check(STANDARD_SECRET, "-9223372036854775808", STANDARD_SIGNATURE, 5), late);
+    assert_eq!(
+        check(STANDARD_SECRET, time, STANDARD_SIGNATURE, 1_614_265_631),
+        late
+    );
+    assert_eq!(
+        check(STANDARD_SECRET, time, STANDARD_SIGNATURE, 1_614_265_029),
+        late
+    );
+    assert!(
+        check(
+            STANDARD_SECRET,
+            "9223372036854775808",
+            STANDARD_SIGNATURE,
+            0
+        )
+        .is_err()
+    );
+    assert_eq!(
+        check(
+            STANDARD_SECRET,
+            "-9223372036854775808",
+            STANDARD_SIGNATURE,
+            5
+        ),
+        late
+    );
     let mismatch = Err("the signature does not match");
-    assert_eq!(check(STANDARD_SECRET, "1614265331", STANDARD_SIGNATURE, 1_614_265_330), mismatch);
-    assert_eq!(check("whsec_AAAA", time, STANDARD_SIGNATURE, 1_614_265_330), mismatch);
-    assert_eq!(check(STANDARD_SECRET, time, &STANDARD_SIGNATURE[3..], 1_614_265_330), mismatch);
+    assert_eq!(
+        check(
+            STANDARD_SECRET,
+            "1614265331",
+            STANDARD_SIGNATURE,
+            1_614_265_330
+        ),
+        mismatch
+    );
+    assert_eq!(
+        check("whsec_AAAA", time, STANDARD_SIGNATURE, 1_614_265_330),
+        mismatch
+    );
+    assert_eq!(
+        check(
+            STANDARD_SECRET,
+            time,
+            &STANDARD_SIGNATURE[3..],
+            1_614_265_330
+        ),
+        mismatch
+    );
 }
 
 /// A signature made by the specification's words, not by the code under test.
 fn sign(secret: &str, id: &str, timestamp: i64, body: &str) -> String {
-    let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
+    let key = STANDARD
+        .decode(secret.strip_prefix("whsec_").unwrap())
+        .unwrap();
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
     mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
@@ -104,8 +177,14 @@ async fn only_signed_requests_are_taken_in_and_a_secret_may_change() {
     let send = async |secret: &str, id: &str, timestamp: i64, body: &str| {
         let signature = sign(secret, id, timestamp, "{}");
         let request = fixture.post("/acme/o", body.to_owned());
-        let request = request.header("webhook-id", id).header("webhook-timestamp", timestamp);
-        let response = request.header("webhook-signature", signature).send().await.unwrap();
+        let request = request
+            .header("webhook-id", id)
+            .header("webhook-timestamp", timestamp);
+        let response = request
+            .header("webhook-signature", signature)
+            .send()
+            .await
+            .unwrap();
         response.status().as_u16()
     };
     assert_eq!(send(STANDARD_SECRET, "a", now, "{}").await, 202);
@@ -113,8 +192,16 @@ async fn only_signed_requests_are_taken_in_and_a_secret_may_change() {
     assert_eq!(send("whsec_BBBB", "c", now, "{}").await, 401);
     assert_eq!(send(new, "d", now, "{} ").await, 401);
     assert_eq!(send(new, "e", now - 1_000, "{}").await, 401);
-    assert_eq!(fixture.post("/acme/o", "{}").send().await.unwrap().status(), 401);
-    let ids: Vec<String> = fixture.memory.stored().into_iter().map(|stored| stored.id).collect();
+    assert_eq!(
+        fixture.post("/acme/o", "{}").send().await.unwrap().status(),
+        401
+    );
+    let ids: Vec<String> = fixture
+        .memory
+        .stored()
+        .into_iter()
+        .map(|stored| stored.id)
+        .collect();
     assert_eq!(ids, ["a", "b"]);
     assert_eq!(fixture.memory.notes().len(), 4);
     fixture.end().await;
@@ -125,9 +212,15 @@ async fn a_missing_or_useless_secret_blocks_the_flow() {
     let fixture = Fixture::new().await;
     let source = Source::open(&signed(), Decode::Json, &fixture.context).unwrap();
     let stop = CancellationToken::new();
-    let blocked = source.run(fixture.inlet.clone(), stop.clone()).await.unwrap_err();
+    let blocked = source
+        .run(fixture.inlet.clone(), stop.clone())
+        .await
+        .unwrap_err();
     assert_eq!(blocked.reason, "the secret shop has no key signing");
-    assert_eq!(blocked.path.as_deref(), Some("spec.source.with.verify"));
+    assert_eq!(
+        blocked.path.as_deref(),
+        Some("spec.source.with.verify.standardWebhooks.secretRef")
+    );
     fixture::secret(fixture.folder.path(), "shop", "signing", "whsec_?\n");
     let blocked = source.run(fixture.inlet.clone(), stop).await.unwrap_err();
     assert_eq!(blocked.reason, "the secret shop has no signing key in it");
