@@ -86,7 +86,7 @@ mod tests {
         for _ in 0..200 {
             assert!(pause(&RETRIES, 1, None) <= Duration::from_millis(100));
             assert!(pause(&RETRIES, 3, None) <= Duration::from_millis(400));
-            assert!(pause(&RETRIES, 60, None) <= Duration::from_millis(1_000));
+            assert!(pause(&RETRIES, 60, None) <= Duration::from_secs(1));
         }
     }
 
@@ -94,7 +94,7 @@ mod tests {
     fn a_wish_of_the_other_side_is_granted_within_reason() {
         let asked = |seconds| pause(&RETRIES, 1, Some(Duration::from_secs(seconds)));
         assert_eq!(asked(30), Duration::from_secs(30));
-        assert_eq!(asked(u64::MAX), Duration::from_secs(3_600));
+        assert_eq!(asked(u64::MAX), Duration::from_hours(1));
     }
 
     #[test]

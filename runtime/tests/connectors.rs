@@ -1,5 +1,11 @@
 //! Connectors at work: real requests and files, a real server, runtimes as real processes.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub
+)]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -15,7 +15,7 @@ use crate::event::{Event, Report};
 use crate::{process, program};
 
 /// How long a start may take: nats-server, accounts, streams, runtimes, on a busy machine.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long a stop in good order may take.
 const STOP: Duration = Duration::from_secs(40);
 

@@ -58,7 +58,7 @@ impl Poster {
             url: url.into(),
             rate: 0,
             concurrency: 32,
-            patience: Duration::from_secs(60),
+            patience: Duration::from_mins(1),
         }
     }
 

@@ -1,5 +1,10 @@
 //! Example 02, at a quicker beat: every second once, with the instant of the schedule.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::similar_names,
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs
+)]
 
 use std::collections::BTreeSet;
 use std::time::Duration;

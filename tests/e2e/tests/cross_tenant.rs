@@ -1,6 +1,11 @@
 //! Example 06: what is shared arrives; a grant is revoked by editing its file, whatever else of the
 //! owner is broken; a reader without a grant reads nothing.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::similar_names,
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs
+)]
 
 use std::time::Duration;
 

@@ -1,5 +1,10 @@
 //! Example 03: the rows of a CSV file arrive one by one; the file is done once, also across a restart.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::similar_names,
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs
+)]
 
 use std::time::Duration;
 

@@ -1,5 +1,10 @@
 //! Example 07: what is given up on is kept with the reason, and can be sent on its way again.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::similar_names,
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs
+)]
 
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 //! The manifests of one page are compiled together; a lone `source:` or `sinks:` becomes a Flow. What
 //! a page leaves out for brevity (a Tenant, say) stands in a comment `<!-- manifest` … `-->` beside
 //! it. Pages of diagnostics are tested by the compiler's own fixtures.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::similar_names, clippy::unwrap_used, missing_docs)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -52,12 +52,7 @@ fn manifest(block: &str, index: usize) -> Option<String> {
     let head = format!(
         "apiVersion: vrsky.io/v1alpha1\nkind: Flow\nmetadata: {{name: shown-{index}, namespace: docs}}\nspec:\n"
     );
-    let indented = || {
-        block
-            .lines()
-            .map(|line| format!("  {line}\n"))
-            .collect::<String>()
-    };
+    let indented = || format!("  {}\n", block.trim_end().replace('\n', "\n  "));
     if block.starts_with("source:") {
         Some(format!(
             "{head}{}  sinks: {{all: {{connector: log}}}}\n",

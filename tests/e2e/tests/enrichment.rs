@@ -1,5 +1,10 @@
 //! Example 08: two flows over a topic; a reader that is added by a save gets what comes from then on.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::similar_names,
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs
+)]
 
 use std::time::Duration;
 

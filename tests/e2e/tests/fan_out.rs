@@ -1,5 +1,10 @@
 //! Example 04: all sinks whose condition holds; `otherwise` for the rest; a slow sink holds up no other.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::similar_names,
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs
+)]
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,6 +1,11 @@
 //! Example 05: every payload of @octokit/webhooks-examples, signed; what comes out equals what an
 //! independent script computes from the same files.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::similar_names,
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs
+)]
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -99,7 +104,7 @@ async fn what_the_chat_hears_is_what_a_script_computes() {
             + report.counters.delivered.values().sum::<u64>();
         (ended >= expected.len() as u64).then_some(report.counters)
     };
-    let counters = vrsky_e2e::until(Duration::from_secs(60), is_done)
+    let counters = vrsky_e2e::until(Duration::from_mins(1), is_done)
         .await
         .unwrap_or_else(|| {
             panic!(

@@ -1,6 +1,11 @@
 //! Runtimes are killed with -9, again and again, while orders pass through two tenants: none is lost,
 //! none is made up, and duplicates are seen. `cargo xtask chaos` runs the long form.
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+#![allow(
+    clippy::similar_names,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    missing_docs
+)]
 
 use std::time::Duration;
 
@@ -23,7 +28,7 @@ async fn killed_runtimes_lose_nothing() {
     let wanted = fulfilment::note(&mut ledger, 0..messages, true);
 
     let poster = Poster {
-        patience: Duration::from_secs(120),
+        patience: Duration::from_mins(2),
         ..Poster::to(format!("{}/shop", dev.url("acme").unwrap()))
     };
     // One share of the orders after the other; in the middle of each, a runtime dies.
@@ -41,13 +46,13 @@ async fn killed_runtimes_lose_nothing() {
         posted.extend(done.accepted);
         again += done.repeated;
     }
-    fulfilment::wait_delivered(&receiver, wanted, Duration::from_secs(180))
+    fulfilment::wait_delivered(&receiver, wanted, Duration::from_mins(3))
         .await
         .unwrap();
     for id in posted {
         ledger.accept(id);
     }
-    fulfilment::wait_buried(&ledger, &dev, Duration::from_secs(60))
+    fulfilment::wait_buried(&ledger, &dev, Duration::from_mins(1))
         .await
         .unwrap();
     fulfilment::settle(&mut ledger, &dev, &receiver)
@@ -74,10 +79,10 @@ async fn killed_runtimes_lose_nothing() {
 async fn kill_amid(dev: &Dev, receiver: &Receiver, tenant: &str) {
     let before = receiver.count_at("/warehouse");
     let begun = || (receiver.count_at("/warehouse") >= before + 20).then_some(());
-    let begun = vrsky_e2e::until(Duration::from_secs(120), begun).await;
+    let begun = vrsky_e2e::until(Duration::from_mins(2), begun).await;
     assert!(begun.is_some(), "no order arrives\n{}", dev.said());
     let pid = dev.kill_runtime(tenant).unwrap();
-    dev.wait_runtime(tenant, pid, Duration::from_secs(60))
+    dev.wait_runtime(tenant, pid, Duration::from_mins(1))
         .await
         .unwrap();
 }

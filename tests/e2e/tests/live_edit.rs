@@ -1,6 +1,11 @@
 //! Edits while orders pass lose nothing; a save that does not compile keeps what ran; readers come
 //! and go.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::similar_names,
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs
+)]
 
 use std::time::Duration;
 
@@ -34,7 +39,7 @@ async fn edits_under_load_lose_nothing() {
     let posted = posted.unwrap();
     assert_eq!(posted.accepted.len(), ORDERS as usize, "{posted:?}");
     assert!(edits >= 10, "too few edits: {edits}");
-    fulfilment::wait_delivered(&receiver, wanted, Duration::from_secs(60))
+    fulfilment::wait_delivered(&receiver, wanted, Duration::from_mins(1))
         .await
         .unwrap();
     for id in posted.accepted {

@@ -1,5 +1,10 @@
 //! What a developer gets wrong is reported with the line: a wrong field, a wrong URL, a wrong secret.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::similar_names,
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs
+)]
 
 use std::time::Duration;
 

@@ -1,6 +1,11 @@
 //! Data flows one way: the arrows between crates are those of `docs/architecture.md`, which names
 //! every room that exists and none that does not.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::similar_names,
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;

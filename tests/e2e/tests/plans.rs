@@ -1,6 +1,11 @@
 //! Every example compiles without a finding, to the plan that lies in `snapshots/`.
 //! `UPDATE=1` rewrites them.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::similar_names,
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs
+)]
 
 use std::path::PathBuf;
 use std::process::Command;

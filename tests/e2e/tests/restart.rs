@@ -1,5 +1,10 @@
 //! The state survives a restart of dev, in good order and after a kill; `--fresh` is not needed.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::similar_names,
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs
+)]
 
 use std::time::Duration;
 
@@ -39,7 +44,7 @@ async fn what_was_accepted_before_arrives_after_a_restart() {
 
     receiver.answer("/warehouse", Answer::status(200));
     let dev = Dev::start(folder.path()).await.unwrap();
-    fulfilment::wait_delivered(&receiver, wanted, Duration::from_secs(60))
+    fulfilment::wait_delivered(&receiver, wanted, Duration::from_mins(1))
         .await
         .unwrap();
     fulfilment::wait_buried(&ledger, &dev, Duration::from_secs(30))

@@ -1,7 +1,12 @@
 //! With acme's credentials against the running dev server: nothing of globex can be read, written,
 //! created, acknowledged or overheard, and not even acme's own program can be written. Each attempt
 //! is made by the rightful tenant too, and succeeds.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::similar_names,
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs
+)]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,5 +1,10 @@
 //! Example 01: the paid orders arrive in the ERP's words; poison becomes a dead letter.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::similar_names,
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs
+)]
 
 use std::time::Duration;
 

@@ -25,6 +25,7 @@ impl Narrator {
     }
 
     /// A sentence.
+    #[expect(clippy::unused_self, reason = "a sentence belongs to its story")]
     pub(crate) fn say(&self, text: &str) {
         for line in text.lines() {
             println!("         {line}");

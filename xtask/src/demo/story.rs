@@ -13,7 +13,7 @@ use super::narrate::Narrator;
 const GRANT: &str = "acme/grant.yaml";
 const SHIPPING: &str = "globex/flow.yaml";
 /// How long a wave may take to arrive.
-const ENOUGH: Duration = Duration::from_secs(60);
+const ENOUGH: Duration = Duration::from_mins(1);
 
 /// Tells it from beginning to end.
 pub(crate) async fn tell(arguments: &Arguments) -> anyhow::Result<()> {
@@ -188,7 +188,7 @@ async fn kill_on_the_way(
     arrivals: usize,
 ) -> anyhow::Result<Killed> {
     let seen = || Some(receiver.count_at("/warehouse")).filter(|it| *it >= arrivals);
-    let after = vrsky_e2e::until(Duration::from_secs(60), seen)
+    let after = vrsky_e2e::until(Duration::from_mins(1), seen)
         .await
         .context("orders do not arrive")?;
     let began = Instant::now();

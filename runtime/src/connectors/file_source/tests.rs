@@ -50,6 +50,7 @@ impl Fixture {
         self.run_with_room(with, decode, refusals, usize::MAX)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "fixtures read better so")]
     fn run_with_room(
         &self,
         with: Value,

@@ -13,7 +13,7 @@ use super::runner::Runner;
 use super::server::Server;
 
 /// How long a drain may stand still before it counts as over.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A drain of a preloaded stream.
 #[derive(Clone, Copy, Debug)]
