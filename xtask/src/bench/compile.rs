@@ -39,6 +39,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         "--release",
         "-p",
         "vrsky",
+        // Together with the runtime, as the other bench builds it: one set of features, one build.
+        "-p",
+        "vrsky-runtime",
     ]))?;
     let binary = release("vrsky")?;
     let folder = Folder::empty()?;
