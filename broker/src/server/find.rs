@@ -73,10 +73,26 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use std::os::unix::fs::PermissionsExt;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
 
     use super::*;
 
-    fn pretend(version: &str) -> (tempfile::TempDir, PathBuf) {
+    /// A program that another thread forks while this one writes it cannot be run ("text file busy").
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+    struct Pretended {
+        folder: tempfile::TempDir,
+        _alone: MutexGuard<'static, ()>,
+    }
+
+    impl Pretended {
+        fn path(&self) -> PathBuf {
+            self.folder.path().join("nats-server")
+        }
+    }
+
+    fn pretend(version: &str) -> Pretended {
+        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("nats-server");
         std::fs::write(
@@ -85,27 +101,33 @@ mod tests {
         )
         .unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        (folder, path)
+        Pretended {
+            folder,
+            _alone: alone,
+        }
     }
 
     #[test]
     fn an_older_server_is_refused_with_both_versions_in_the_message() {
-        let (_folder, path) = pretend("2.9.10");
-        let message = checked(path).unwrap_err().to_string();
+        let pretended = pretend("2.9.10");
+        let message = checked(pretended.path()).unwrap_err().to_string();
         assert!(message.contains("2.9.10") && message.contains(MINIMUM_VERSION));
     }
 
     #[test]
     fn the_minimum_and_what_is_newer_is_taken() {
         for version in [MINIMUM_VERSION, "2.15.2", "2.16.0-beta.1", "3.0.0"] {
-            let (_folder, path) = pretend(version);
-            assert_eq!(checked(path.clone()).unwrap(), path);
+            let pretended = pretend(version);
+            assert_eq!(checked(pretended.path()).unwrap(), pretended.path());
         }
     }
 
     #[test]
     fn what_says_no_version_is_refused() {
-        let (_folder, path) = pretend("eleven");
-        assert!(matches!(checked(path), Err(Error::TooOld { .. })));
+        let pretended = pretend("eleven");
+        assert!(matches!(
+            checked(pretended.path()),
+            Err(Error::TooOld { .. })
+        ));
     }
 }
