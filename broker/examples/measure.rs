@@ -8,6 +8,8 @@
     dead_code
 )]
 
+#[path = "../tests/broker/plans.rs"]
+mod plans;
 #[path = "../tests/broker/support.rs"]
 mod support;
 
@@ -17,8 +19,9 @@ use std::time::{Duration, Instant};
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use futures_util::StreamExt;
+use plans::{Plans, flow, id};
 use serde_json::json;
-use support::{Plans, SOON, Spied, World, eventually, flow, id};
+use support::{SOON, Spied, World, eventually};
 use vrsky_broker::{Server, ServerConfig};
 use vrsky_plan::grant::Revocation;
 use vrsky_plan::{EdgeName, platform};

@@ -17,14 +17,7 @@ pub(crate) struct Arguments {
 /// Runs the story and shows its ledger.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     setup::nats_server()?;
-    step::run(&mut cargo(&[
-        "build",
-        "--quiet",
-        "-p",
-        "vrsky",
-        "-p",
-        "vrsky-runtime",
-    ]))?;
+    step::build_product(&[])?;
     step::run(
         cargo(&[
             "test",

@@ -8,19 +8,12 @@ mod story;
 pub(crate) use arguments::Arguments;
 
 use crate::setup;
-use crate::step::{self, cargo};
+use crate::step;
 
 /// Builds what is needed, then tells the story.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     setup::nats_server()?;
-    step::run(&mut cargo(&[
-        "build",
-        "--quiet",
-        "-p",
-        "vrsky",
-        "-p",
-        "vrsky-runtime",
-    ]))?;
+    step::build_product(&[])?;
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(story::tell(arguments))
 }

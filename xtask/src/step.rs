@@ -45,6 +45,13 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// Builds the product: the command and the runtime together, since cargo would build what they share
+/// anew for each alone. `options` are cargo's, such as `--release`.
+pub(crate) fn build_product(options: &[&str]) -> anyhow::Result<()> {
+    let words = ["build", "--quiet", "-p", "vrsky", "-p", "vrsky-runtime"];
+    run(cargo(&words).args(options))
+}
+
 /// Runs a command to its end; its output is for the person who looks.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let status = command

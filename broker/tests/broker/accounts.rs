@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use vrsky_broker::{Verb, jwt};
 
-use crate::support::{Plans, World, eventually, id};
+use crate::plans::{Plans, id};
+use crate::support::{World, eventually};
 
 fn account_seed(world: &World, name: &str) -> String {
     let stored = json!(world.keys);

@@ -7,7 +7,8 @@ use vrsky_broker::{Broker, Server, ServerConfig, Verb};
 use vrsky_plan::grant::Revocation;
 use vrsky_plan::{Plan, platform};
 
-use crate::support::{Plans, World, flow, id, program};
+use crate::plans::{Plans, flow, id, program};
+use crate::support::World;
 
 fn two_tenants() -> Plan {
     Plans::new()

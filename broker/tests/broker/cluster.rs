@@ -8,7 +8,8 @@ use vrsky_plan::Plan;
 use vrsky_plan::grant::Revocation;
 
 use crate::grants::granted;
-use crate::support::{Plans, SOON, World, eventually_within, id};
+use crate::plans::{Plans, id};
+use crate::support::{SOON, World, eventually_within};
 
 const INTO: &str = "e.globex_fulfil.in";
 /// Elections and recovery on a busy machine.

@@ -4,7 +4,8 @@ use async_nats::HeaderMap;
 use vrsky_broker::dead_letters::{Error, discard, list, redrive, show};
 use vrsky_plan::header;
 
-use crate::support::{Plans, SOON, Spied, World, flow, id};
+use crate::plans::{Plans, flow, id};
+use crate::support::{SOON, Spied, World};
 
 async fn world() -> World {
     let plans = Plans::new()

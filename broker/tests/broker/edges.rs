@@ -8,7 +8,8 @@ use async_nats::jetstream::consumer::{AckPolicy, pull};
 use futures_util::StreamExt;
 use serde_json::json;
 
-use crate::support::{Plans, SOON, Spied, World, eventually, id};
+use crate::plans::{Plans, id};
+use crate::support::{SOON, Spied, World, eventually};
 
 const EDGE: &str = "e.acme_shop.in";
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use vrsky_broker::{Server, ServerConfig, Verb};
 use vrsky_plan::grant::Revocation;
 
-use crate::support::{Plans, SOON, World, eventually, id};
+use crate::plans::{Plans, id};
+use crate::support::{SOON, World, eventually};
 
 const INTO: &str = "e.globex_fulfil.in";
 

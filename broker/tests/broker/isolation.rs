@@ -7,7 +7,8 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use vrsky_plan::{platform, program::Program};
 
-use crate::support::{Plans, SOON, Spied, World, eventually, flow, id, program};
+use crate::plans::{Plans, flow, id, program};
+use crate::support::{SOON, Spied, World, eventually};
 
 const WAIT: Duration = Duration::from_millis(300);
 

@@ -5,7 +5,8 @@ use futures_util::StreamExt;
 use vrsky_plan::report::{Counters, Report, State};
 use vrsky_plan::{EdgeName, Lease, platform};
 
-use crate::support::{Plans, SOON, Spied, World, flow, id};
+use crate::plans::{Plans, flow, id};
+use crate::support::{SOON, Spied, World};
 
 async fn world() -> World {
     World::with(&Plans::new().tenant("acme").flow("acme", "shop", &[]).0).await

@@ -8,7 +8,8 @@ use vrsky_broker::Verb;
 use vrsky_plan::grant::Revocation;
 
 use crate::grants::granted;
-use crate::support::{Edge, Plans, SOON, World, eventually, id};
+use crate::plans::{Plans, id};
+use crate::support::{Edge, SOON, World, eventually};
 
 const INTO: &str = "e.globex_fulfil.in";
 

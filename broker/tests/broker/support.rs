@@ -1,6 +1,5 @@
-//! Fixtures: a server, plans made by hand, clients with a tenant's own credentials.
+//! Fixtures: a server, and clients with a tenant's own credentials.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -9,12 +8,9 @@ use async_nats::jetstream::{self, consumer::pull};
 use async_nats::{Client, ConnectOptions, Event};
 use serde_json::json;
 use vrsky_broker::{Applied, Broker, Keys, Server, ServerConfig};
-use vrsky_plan::grant::Revocation;
-use vrsky_plan::program::{Condition, Input, Output, Source, Stage, Target};
-use vrsky_plan::tenant::{Limits, Permissions, Stream, StreamRole};
-use vrsky_plan::{
-    ConsumerName, EdgeName, FlowId, Import, Plan, Program, Subject, Tenant, TenantId, TenantName,
-};
+use vrsky_plan::Plan;
+
+use crate::plans::id;
 
 /// How long a test waits for what must come.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -189,15 +185,16 @@ impl Spied {
             inactive_threshold: Duration::from_hours(1),
             ..Default::default()
         };
-        let consumer = self
-            .context
-            .get_stream_no_info(&stream)
-            .await
-            .unwrap()
-            .create_consumer(config)
-            .await
-            .unwrap();
-        Edge { consumer }
+        let stream = self.context.get_stream_no_info(&stream).await.unwrap();
+        // Unanswered while a cluster elects: the same request again is the same consumer.
+        let mut refused = None;
+        for _ in 0..6 {
+            match stream.create_consumer(config.clone()).await {
+                Ok(consumer) => return Edge { consumer },
+                Err(error) => refused = Some(error),
+            }
+        }
+        panic!("{subject}: {refused:?}");
     }
 
     /// Waits until the server has denied something that mentions `subject`.
@@ -277,213 +274,4 @@ pub(crate) async fn eventually_within<F: Future<Output = bool>>(
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-}
-
-pub(crate) fn id(name: &str) -> TenantId {
-    TenantId::of(name)
-}
-
-pub(crate) fn flow(tenant: &str, name: &str) -> FlowId {
-    FlowId::new(tenant, name).unwrap()
-}
-
-/// A plan under construction.
-pub(crate) struct Plans(pub(crate) Plan);
-
-impl Plans {
-    pub(crate) fn new() -> Self {
-        Self(Plan::empty())
-    }
-
-    /// A tenant with nothing but its streams.
-    pub(crate) fn tenant(mut self, name: &str) -> Self {
-        self.0
-            .tenants
-            .insert(TenantName::new(name).unwrap(), tenant(name));
-        self
-    }
-
-    pub(crate) fn change(mut self, name: &str, change: impl FnOnce(&mut Tenant)) -> Self {
-        change(
-            self.0
-                .tenants
-                .get_mut(&TenantName::new(name).unwrap())
-                .unwrap(),
-        );
-        self
-    }
-
-    /// A flow that takes messages in and publishes them to these subjects.
-    pub(crate) fn flow(self, owner: &str, name: &str, publish: &[&str]) -> Self {
-        let program = program(owner, name, publish);
-        self.change(owner, |tenant| {
-            tenant.programs.insert(program.flow.clone(), program);
-        })
-    }
-
-    /// `owner` grants its topic `orders` to the flow `reader/<flow>`.
-    pub(crate) fn grant(self, owner: &str, reader: &str, name: &str, mode: Revocation) -> Self {
-        let owner_id = id(owner);
-        let import = Import {
-            owner: TenantName::new(owner).unwrap(),
-            stream: owner_id.shared_stream(),
-            grant: format!("{owner}/orders-for-{reader}"),
-            topic: "orders".to_owned(),
-            filter: Subject::new("x.orders").unwrap(),
-            consumer: ConsumerName::new(format!("g{owner}{reader}-{name}")).unwrap(),
-            flow: flow(reader, name),
-            into: flow(reader, name).edge_subject(&EdgeName::ingress()),
-            revocation: mode,
-            expires: None,
-            owner_id,
-        };
-        let shared = stream(&id(owner), StreamRole::Shared);
-        let plans = self.change(owner, |tenant| {
-            if !tenant.streams.contains(&shared) {
-                tenant.streams.push(shared);
-            }
-        });
-        plans
-            .flow(reader, name, &[])
-            .change(reader, |tenant| tenant.imports.push(import))
-    }
-
-    /// The plan with one role's permissions replaced.
-    pub(crate) fn role(self, name: &str, role: &str, publish: &[&str], subscribe: &[&str]) -> Self {
-        let words = |list: &[&str]| list.iter().map(ToString::to_string).collect();
-        let permissions = Permissions {
-            publish: words(publish),
-            subscribe: words(subscribe),
-        };
-        self.change(name, |tenant| {
-            tenant.roles.insert(role.to_owned(), permissions);
-        })
-    }
-
-    /// The plan without any import of `reader`.
-    pub(crate) fn revoked(self, reader: &str) -> Self {
-        self.change(reader, |tenant| tenant.imports.clear())
-    }
-}
-
-pub(crate) fn tenant(name: &str) -> Tenant {
-    let id = id(name);
-    Tenant {
-        limits: Limits {
-            disk_storage: 1 << 30,
-            memory_storage: 64 << 20,
-            streams: 5,
-            consumers: 200,
-            connections: 50,
-            payload: 1 << 20,
-        },
-        streams: vec![
-            stream(&id, StreamRole::DeadLetters),
-            stream(&id, StreamRole::Transit),
-        ],
-        roles: roles(&id),
-        imports: Vec::new(),
-        programs: BTreeMap::new(),
-        id,
-    }
-}
-
-pub(crate) fn stream(tenant: &TenantId, role: StreamRole) -> Stream {
-    let (name, subject) = match role {
-        StreamRole::Transit => (tenant.transit_stream(), "e.>"),
-        StreamRole::DeadLetters => (tenant.dead_letter_stream(), "d.>"),
-        StreamRole::Shared => (tenant.shared_stream(), "x.>"),
-    };
-    Stream {
-        name,
-        role,
-        subjects: vec![subject.to_owned()],
-        max_bytes: 64 << 20,
-        max_age_seconds: 3600,
-        max_messages_per_subject: 100_000,
-        max_message_size: 1 << 20,
-        replicas: 1,
-    }
-}
-
-/// The table of docs/broker.md.
-pub(crate) fn roles(tenant: &TenantId) -> BTreeMap<String, Permissions> {
-    let transit = tenant.transit_stream();
-    let dead = tenant.dead_letter_stream();
-    let runtime = Permissions {
-        publish: vec![
-            format!("$JS.ACK.{transit}.>"),
-            format!("$JS.API.CONSUMER.CREATE.{transit}.*.e.>"),
-            format!("$JS.API.CONSUMER.DELETE.{transit}.*"),
-            format!("$JS.API.CONSUMER.INFO.{transit}.*"),
-            format!("$JS.API.CONSUMER.MSG.NEXT.{transit}.*"),
-            format!("$JS.API.DIRECT.GET.KV_leases.$KV.leases.{tenant}.>"),
-            format!("$JS.API.DIRECT.GET.KV_programs.$KV.programs.{tenant}.>"),
-            format!("$JS.API.STREAM.PURGE.{transit}"),
-            format!("$KV.leases.{tenant}.>"),
-            "d.>".to_owned(),
-            "e.>".to_owned(),
-            format!("reports.{tenant}.>"),
-            "x.>".to_owned(),
-        ],
-        subscribe: vec![
-            format!("$KV.programs.{tenant}.>"),
-            "_INBOX_<user>.>".to_owned(),
-        ],
-    };
-    let support = Permissions {
-        publish: vec![
-            format!("$JS.API.DIRECT.GET.{dead}"),
-            format!("$JS.API.STREAM.MSG.DELETE.{dead}"),
-            "e.>".to_owned(),
-        ],
-        subscribe: vec!["_INBOX_<user>.>".to_owned()],
-    };
-    BTreeMap::from([
-        ("runtime".to_owned(), runtime),
-        ("support".to_owned(), support),
-    ])
-}
-
-pub(crate) fn program(tenant: &str, name: &str, publish: &[&str]) -> Program {
-    let flow = flow(tenant, name);
-    let subject = flow.edge_subject(&EdgeName::ingress());
-    let publish = publish.iter().map(|to| Subject::new(*to).unwrap());
-    let output = Output {
-        path: "spec.sinks.out".to_owned(),
-        condition: Condition::Always,
-        steps: Vec::new(),
-        target: Target::Topic {
-            topic: "orders".to_owned(),
-            contract: json!({}),
-            publish: publish.collect(),
-        },
-    };
-    let stage = Stage {
-        subject,
-        input: Input {
-            schema: json!({}),
-            check: false,
-            path: "spec.source".to_owned(),
-        },
-        steps: Vec::new(),
-        outputs: BTreeMap::from([("out".to_owned(), output)]),
-        on_error: Vec::new(),
-    };
-    Program {
-        version: vrsky_plan::VERSION,
-        hash: String::new(),
-        tenant: TenantName::new(tenant).unwrap(),
-        tenant_id: id(tenant),
-        flow,
-        generation: 0,
-        suspended: false,
-        source: Source::Topic {
-            topic: format!("{tenant}/in"),
-        },
-        stages: BTreeMap::from([(EdgeName::ingress(), stage)]),
-        dead_letter_seconds: 600,
-        max_payload: 1 << 20,
-    }
-    .sealed()
 }

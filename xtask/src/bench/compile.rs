@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use vrsky_e2e::{Folder, process};
 
 use super::page;
-use crate::step::{self, cargo};
+use crate::step;
 
 /// How much to compile.
 #[derive(Debug, clap::Args)]
@@ -33,16 +33,7 @@ struct Run {
 /// Generates, builds, measures.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     println!("building vrsky, optimised");
-    step::run(&mut cargo(&[
-        "build",
-        "--quiet",
-        "--release",
-        "-p",
-        "vrsky",
-        // Together with the runtime, as the other bench builds it: one set of features, one build.
-        "-p",
-        "vrsky-runtime",
-    ]))?;
+    step::build_product(&["--release"])?;
     let binary = release("vrsky")?;
     let folder = Folder::empty()?;
     generate(&folder, arguments)?;
@@ -94,10 +85,12 @@ pub(crate) fn release(name: &str) -> anyhow::Result<std::path::PathBuf> {
 pub(crate) fn spread(values: impl Iterator<Item = f64>) -> String {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
-    match (values.first(), values.get(values.len() / 2), values.last()) {
-        (Some(least), Some(median), Some(most)) => format!("{median:.2} ({least:.2}–{most:.2})"),
-        _ => "–".to_owned(),
-    }
+    let (Some(least), Some(most)) = (values.first(), values.last()) else {
+        return "–".to_owned();
+    };
+    let middle = values.len() / 2;
+    let median = f64::midpoint(values[middle], values[(values.len() - 1) / 2]);
+    format!("{median:.2} ({least:.2}–{most:.2})")
 }
 
 fn check(binary: &Path, folder: &Path) -> anyhow::Result<Run> {

@@ -13,7 +13,7 @@ use self::server::Server;
 use super::compile::{release, spread};
 use super::page;
 use crate::setup;
-use crate::step::{self, cargo};
+use crate::step;
 
 /// How much to run.
 #[derive(Debug, clap::Args)]
@@ -38,15 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let nats = setup::nats_server()?;
     let python = setup::mq_bridge()?;
     println!("building vrsky and vrsky-runtime, optimised");
-    step::run(&mut cargo(&[
-        "build",
-        "--quiet",
-        "--release",
-        "-p",
-        "vrsky",
-        "-p",
-        "vrsky-runtime",
-    ]))?;
+    step::build_product(&["--release"])?;
     let runners = [
         Runner::vrsky(&release("vrsky")?, &release("vrsky-runtime")?)?,
         Runner::mq_bridge(&python)?,
