@@ -5,6 +5,7 @@ mod programs;
 mod publish;
 mod roles;
 mod storage;
+mod workloads;
 
 pub(crate) use programs::{Programs, choose};
 
@@ -41,6 +42,7 @@ pub(crate) fn lower(
         let shared = shared.get(name).cloned().unwrap_or_default();
         let programs = parts.remove(name).unwrap_or_default();
         let imports = grants::imports(objects, signatures, name, &programs);
+        let workloads = workloads::workloads(tenant.tier, &programs);
         plan.tenants.insert(
             name.clone(),
             tenant::Tenant {
@@ -50,6 +52,7 @@ pub(crate) fn lower(
                 roles: roles::roles(tenant, &shared),
                 imports,
                 programs,
+                workloads,
             },
         );
     }

@@ -21,6 +21,7 @@ use crate::values::{Bytes, Duration};
     derive = "PartialEq",
     validation = Rule::new("self.metadata.name.size() <= 40").message("a tenant's name has at most 40 characters"),
     printcolumn = r#"{"name":"Namespaces","type":"string","jsonPath":".spec.namespaces"}"#,
+    printcolumn = r#"{"name":"Tier","type":"string","jsonPath":".spec.tier"}"#,
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].status"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
@@ -29,6 +30,10 @@ pub struct TenantSpec {
     /// The namespaces whose objects belong to this tenant. A namespace belongs to one tenant.
     #[schemars(length(min = 1, max = 64), inner(length(max = 63)))]
     pub namespaces: Vec<String>,
+    /// Whether the flows of a namespace share a runtime, or each has its own. Moving between the
+    /// two loses nothing.
+    #[serde(default)]
+    pub tier: Tier,
     /// How much the tenant may use. Incumbents win: what runs is never stopped by a quota.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quotas: Option<Quotas>,
@@ -38,6 +43,16 @@ pub struct TenantSpec {
     /// How long data may exist at the most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<Retention>,
+}
+
+/// Who shares a runtime.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Tier {
+    /// One Deployment per namespace of the tenant runs all its flows.
+    #[default]
+    Shared,
+    /// One Deployment per flow.
+    Dedicated,
 }
 
 /// Upper bounds on what a tenant's objects may ask for.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
-use vrsky_plan::TenantId;
+use vrsky_plan::{FlowId, TenantId};
 
 /// Executes the flow programs of one tenant.
 #[derive(Clone, Debug, Parser)]
@@ -26,8 +26,40 @@ pub struct Options {
     /// The folder of secrets: `<namespace>/<secret>/<key>` files.
     #[arg(long, env = "VRSKY_SECRETS", default_value = "secrets")]
     pub secrets: PathBuf,
+    /// Which flows to run: a namespace, or `namespace/flow`. Without it, all of the tenant.
+    #[arg(long, env = "VRSKY_FLOWS", value_parser = selection)]
+    pub flows: Option<Selection>,
+}
+
+/// Which of a tenant's flows a process runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// All of a namespace.
+    Namespace(String),
+    /// One.
+    Flow(FlowId),
+}
+
+impl Selection {
+    /// Whether `flow` is among them.
+    pub(crate) fn holds(&self, flow: &FlowId) -> bool {
+        match self {
+            Self::Namespace(namespace) => flow.namespace() == namespace,
+            Self::Flow(one) => flow == one,
+        }
+    }
 }
 
 fn tenant_id(text: &str) -> Result<TenantId, String> {
     TenantId::new(text).map_err(|error| error.to_string())
+}
+
+fn selection(text: &str) -> Result<Selection, String> {
+    if text.contains('/') {
+        let flow = FlowId::try_from(text.to_owned()).map_err(|error| error.to_string())?;
+        return Ok(Selection::Flow(flow));
+    }
+    // A namespace is checked as a flow's first part is.
+    FlowId::new(text, "any").map_err(|_| format!("{text:?} is neither a namespace nor a flow"))?;
+    Ok(Selection::Namespace(text.to_owned()))
 }

@@ -16,14 +16,19 @@ use vrsky_plan::{FlowId, Program, VERSION, platform};
 
 use crate::connection::Refusal;
 use crate::flow::{Flow, Process, Wanted};
+use crate::options::Selection;
 
 /// The index is read again after so long even if nothing was heard.
 const LOOK: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(2);
 
-/// Runs what should run until `stop`, then stops it all.
-pub(crate) async fn run(process: &Process, stop: &CancellationToken) -> Result<(), Refusal> {
+/// Runs what should run, of the flows that `only` names, until `stop`, then stops it all.
+pub(crate) async fn run(
+    process: &Process,
+    only: Option<&Selection>,
+    stop: &CancellationToken,
+) -> Result<(), Refusal> {
     let connection = &process.connection;
     let prefix = platform::key_subject(platform::PROGRAMS, connection.tenant().as_str());
     let mut changes = connection
@@ -39,6 +44,7 @@ pub(crate) async fn run(process: &Process, stop: &CancellationToken) -> Result<(
     );
     let mut flows = Flows {
         process,
+        only,
         running: BTreeMap::new(),
         seen: BTreeMap::new(),
     };
@@ -78,6 +84,7 @@ pub(crate) async fn run(process: &Process, stop: &CancellationToken) -> Result<(
 
 struct Flows<'a> {
     process: &'a Process,
+    only: Option<&'a Selection>,
     /// By flow: the hash in the index, and what runs it.
     running: BTreeMap<FlowId, (String, Flow)>,
     /// Programs seen live since the last look, by hash.
@@ -98,12 +105,15 @@ impl Flows<'_> {
     /// Reads the index and applies the difference.
     async fn look(&mut self) -> Result<(), Refusal> {
         let tenant = self.process.connection.tenant().clone();
-        let index: Index = match self.read(&platform::index_key(&tenant)).await {
+        let mut index: Index = match self.read(&platform::index_key(&tenant)).await {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .map_err(|error| Refusal::Other(format!("the index is unreadable: {error}")))?,
             Err(Refusal::NotFound) => Index::default(),
             Err(refusal) => return Err(refusal),
         };
+        if let Some(only) = self.only {
+            index.programs.retain(|flow, _| only.holds(flow));
+        }
         let gone: Vec<_> = self
             .running
             .keys()

@@ -56,7 +56,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
     };
     tracing::info!(event = "started", tenant = %options.tenant_id, process = process.connection.process());
     let work = async {
-        programs::run(&process, &stop).await?;
+        programs::run(&process, options.flows.as_ref(), &stop).await?;
         let _ = timeout(ANSWERED, webhooks.closed()).await;
         Ok(())
     };

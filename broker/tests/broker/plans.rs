@@ -115,6 +115,7 @@ pub(crate) fn tenant(name: &str) -> Tenant {
         roles: roles(&id),
         imports: Vec::new(),
         programs: BTreeMap::new(),
+        workloads: Vec::new(),
         id,
     }
 }

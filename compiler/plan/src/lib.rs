@@ -11,6 +11,7 @@ pub mod platform;
 pub mod program;
 pub mod report;
 pub mod tenant;
+pub mod workload;
 
 pub use grant::Import;
 pub use names::{
@@ -19,6 +20,7 @@ pub use names::{
 pub use program::Program;
 pub use report::{Lease, Report};
 pub use tenant::Tenant;
+pub use workload::Workload;
 
 use std::collections::BTreeMap;
 

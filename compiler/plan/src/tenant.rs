@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FlowId, Import, Program, StreamName, TenantId};
+use crate::{FlowId, Import, Program, StreamName, TenantId, Workload};
 
 /// One tenant's part of the plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub struct Tenant {
     pub imports: Vec<Import>,
     /// What its runtime executes.
     pub programs: BTreeMap<FlowId, Program>,
+    /// What runs the programs in a cluster. Sorted. Outside one, one process runs them all.
+    pub workloads: Vec<Workload>,
 }
 
 /// Limits of an account. −1 is unlimited, as in the account's JWT.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vrsky_crds::TenantSpec;
+use vrsky_crds::tenant::Tier;
 use vrsky_crds::values::{Bytes, Duration};
 use vrsky_plan::{TenantId, TenantName};
 
@@ -19,6 +20,7 @@ const DAY: u64 = 86_400;
 #[derive(Clone, Debug)]
 pub(crate) struct Tenant {
     pub(crate) id: TenantId,
+    pub(crate) tier: Tier,
     pub(crate) flows: u32,
     pub(crate) topics: u32,
     pub(crate) grants: u32,
@@ -140,6 +142,7 @@ fn resolve(id: TenantId, spec: &TenantSpec) -> Tenant {
     };
     Tenant {
         id,
+        tier: spec.tier,
         flows: quotas.flows.unwrap_or(100),
         topics: quotas.topics.unwrap_or(100),
         grants: quotas.grants.unwrap_or(100),

@@ -5,9 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
-use serde_json::Value;
-use vrsky_plan::program::{Source, Target};
-use vrsky_plan::{Plan, Program};
+use vrsky_plan::Plan;
 
 use super::state::{private_folder, write_private};
 
@@ -74,55 +72,17 @@ pub(crate) fn variable_name((namespace, name, key): &Reference) -> String {
 
 /// All references of a plan.
 pub(crate) fn references(plan: &Plan) -> BTreeSet<Reference> {
-    let mut found = BTreeSet::new();
-    for program in plan
+    let programs = plan
         .tenants
         .values()
-        .flat_map(|tenant| tenant.programs.values())
-    {
-        for with in parameters(program) {
-            gather(with, program.flow.namespace(), &mut found);
-        }
-    }
-    found
-}
-
-fn parameters(program: &Program) -> impl Iterator<Item = &Value> {
-    let source = match &program.source {
-        Source::Connector { with, .. } => Some(with),
-        Source::Topic { .. } => None,
-    };
-    let sinks = program
-        .stages
-        .values()
-        .flat_map(|stage| stage.outputs.values())
-        .filter_map(|output| match &output.target {
-            Target::Deliver { with, .. } => Some(with),
-            Target::Edge(_) | Target::Topic { .. } => None,
-        });
-    source.into_iter().chain(sinks)
-}
-
-fn gather(value: &Value, namespace: &str, found: &mut BTreeSet<Reference>) {
-    match value {
-        Value::Array(items) => items.iter().for_each(|item| gather(item, namespace, found)),
-        Value::Object(fields) => {
-            let part = |name| {
-                fields
-                    .get("secretRef")?
-                    .get(name)?
-                    .as_str()
-                    .map(str::to_owned)
-            };
-            if let (Some(name), Some(key)) = (part("name"), part("key")) {
-                found.insert((namespace.to_owned(), name, key));
-            }
-            fields
-                .values()
-                .for_each(|field| gather(field, namespace, found));
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
+        .flat_map(|tenant| tenant.programs.values());
+    programs
+        .flat_map(|program| {
+            let namespace = program.flow.namespace();
+            let named = program.secrets().into_iter();
+            named.map(move |(name, key)| (namespace.to_owned(), name, key))
+        })
+        .collect()
 }
 
 /// Errors say where, never what: the file holds secrets.
