@@ -41,7 +41,7 @@ const IMAGES: [Row; 2] = [
 /// How to build them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Cargo's profile: `dev` is built faster.
+    /// Cargo's profile; `quick` is built sooner.
     #[arg(long, default_value = "release")]
     profile: String,
     /// What stands before each image's name.
@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// What the stories run: quick to build, with the names that the tests know.
 pub(crate) fn build_for_tests() -> anyhow::Result<Vec<PathBuf>> {
-    build("dev", "localhost", "dev")
+    build("quick", "localhost", "dev")
 }
 
 /// Loads images into the cluster that runs.

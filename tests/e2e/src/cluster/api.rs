@@ -3,6 +3,8 @@
 //! There is no node: pods are stored and never run. It has the admission of a real cluster (pod
 //! security, validating policies, quotas), RBAC, and tokens of service accounts.
 
+use std::path::Path;
+
 use tempfile::TempDir;
 
 use super::daemon;
@@ -74,6 +76,11 @@ impl Api {
     /// Its administrator.
     pub fn kubectl(&self) -> &Kubectl {
         &self.kubectl
+    }
+
+    /// State and logs.
+    pub fn folder(&self) -> &Path {
+        &self.running.0.folder
     }
 
     /// Ends the API server as a crash would; etcd goes on.

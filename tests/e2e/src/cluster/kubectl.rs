@@ -53,6 +53,12 @@ impl Kubectl {
         output_of(self.command().args(["apply", "-f", "-"]), manifests)
     }
 
+    /// The same, for manifests that name no namespace.
+    pub fn apply_in(&self, namespace: &str, manifests: &str) -> anyhow::Result<String> {
+        let arguments = ["apply", "-n", namespace, "-f", "-"];
+        output_of(self.command().args(arguments), manifests)
+    }
+
     /// Applies the manifests of a file, or of a folder and those below it.
     pub fn apply_files(&self, path: &Path) -> anyhow::Result<String> {
         // By the server: what the client would note in an annotation is too long for a large CRD.

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use anyhow::Context as _;
+
 use super::command::output;
 
 /// The node. An address on a bridge of its own: pods must reach the API server by one that is not
@@ -23,7 +25,8 @@ const CLUSTER: &str = "10.244.0.0/16";
 /// Makes the node's address and the routes; lets pods talk to each other and to this machine, and to
 /// nobody else.
 pub(super) fn up() -> anyhow::Result<()> {
-    ip(&["link", "add", NODE_BRIDGE, "type", "bridge"])?;
+    ip(&["link", "add", NODE_BRIDGE, "type", "bridge"])
+        .context("is another cluster up on this machine?")?;
     ip(&["address", "add", &format!("{NODE}/32"), "dev", NODE_BRIDGE])?;
     ip(&["link", "set", NODE_BRIDGE, "up"])?;
     // Cluster addresses never leave this machine, whether or not anything answers there.
