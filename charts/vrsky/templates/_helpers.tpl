@@ -13,23 +13,13 @@ app.kubernetes.io/name: {{ .name }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- end }}
 
-{{/* One of VRSky's own images. Call with (dict "root" $ "image" .Values.operator.image). */}}
+{{/* An image. Call with (dict "root" $ "image" .Values.operator.image). */}}
 {{- define "vrsky.image" -}}
 {{- $where := printf "%s/%s" (.root.Values.image.registry | trimSuffix "/") .image.name -}}
 {{- if .image.digest -}}
 {{ $where }}@{{ .image.digest }}
 {{- else -}}
 {{ $where }}:{{ .root.Values.image.tag | default .root.Chart.AppVersion }}
-{{- end -}}
-{{- end }}
-
-{{- define "vrsky.natsImage" -}}
-{{- with .Values.nats.image -}}
-{{- if .digest -}}
-{{ .repository }}@{{ .digest }}
-{{- else -}}
-{{ .repository }}:{{ .tag }}
-{{- end -}}
 {{- end -}}
 {{- end }}
 
@@ -100,6 +90,9 @@ imagePullSecrets:
 {{- define "vrsky.config" -}}
 nats:
   url: {{ include "vrsky.natsUrl" . | quote }}
+  {{- with .Values.nats.namespace | default (.Values.nats.enabled | ternary .Release.Namespace "") }}
+  namespace: {{ . }}
+  {{- end }}
   {{- if .Values.nats.enabled }}
   server:
     storeDir: /data
@@ -134,9 +127,8 @@ runtime:
   caCertificates: |
     {{- . | trim | nindent 4 }}
   {{- end }}
+{{- with .Values.webhooks.url }}
 webhooks:
-  {{- with .Values.webhooks.url }}
   url: {{ . | quote }}
-  {{- end }}
-  natsNamespace: {{ .Values.nats.namespace | default .Release.Namespace }}
+{{- end }}
 {{- end }}
