@@ -3,9 +3,11 @@
 
 mod bench;
 mod chaos;
+mod cluster;
 mod demo;
 mod deny;
 mod docs;
+mod image;
 mod menu;
 mod receiver;
 mod setup;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, chaos, demo, deny, docs, receiver, setup, test};
+use crate::{bench, chaos, cluster, demo, deny, docs, image, receiver, setup, test};
 
 /// The developers' menu.
 #[derive(Debug, Parser)]
@@ -18,8 +18,13 @@ enum Choice {
     Demo(demo::Arguments),
     /// Everything that must pass: what CI runs.
     Test,
-    /// Install what demo and test need into the cache (nats-server, GitHub's example payloads).
+    /// Install what demo and test need into the cache (nats-server, Kubernetes, GitHub's payloads).
     Setup,
+    /// A Kubernetes of one node on this machine (root).
+    #[command(subcommand)]
+    Cluster(cluster::Choice),
+    /// Container images, without a container engine.
+    Image(image::Arguments),
     /// Rewrite the generated files: CRDs, plan snapshots of the examples.
     Docs,
     /// 100,000 messages, 20 times kill -9.
@@ -39,6 +44,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Choice::Demo(arguments) => demo::run(&arguments),
         Choice::Test => test::run(),
         Choice::Setup => setup::run(),
+        Choice::Cluster(choice) => cluster::run(&choice),
+        Choice::Image(arguments) => image::run(&arguments),
         Choice::Docs => docs::run(),
         Choice::Chaos(arguments) => chaos::run(&arguments),
         Choice::Bench(choice) => bench::run(choice),

@@ -1,10 +1,15 @@
 //! Installs what the demo and the tests need, into the cache outside the clone.
 
+mod kubernetes;
+mod packages;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context as _;
-use vrsky_e2e::{cache, program};
+use vrsky_e2e::cluster::KUBECONFIG;
+use vrsky_e2e::cluster::programs::{COREDNS, FLUX, KUBERNETES, TOOLS};
+use vrsky_e2e::{cache, image, program};
 
 use crate::step;
 
@@ -19,39 +24,62 @@ pub(crate) fn run() -> anyhow::Result<()> {
     step::require("python3", PYTHON)?;
     nats_server()?;
     webhooks_examples()?;
+    let is_node_ours = std::env::var_os(KUBECONFIG).is_none();
+    packages::install(is_node_ours)?;
+    kubernetes::build(&KUBERNETES)?;
+    kubernetes::build(&TOOLS)?;
+    kubernetes::build(&FLUX)?;
+    if is_node_ours {
+        kubernetes::build(&COREDNS)?;
+    }
     Ok(())
+}
+
+/// What our one-node cluster needs.
+pub(crate) fn cluster() -> anyhow::Result<()> {
+    packages::install(true)?;
+    kubernetes::build(&KUBERNETES)?;
+    kubernetes::build(&COREDNS)
 }
 
 /// The nats-server: the one that the product itself would take, else built from the pinned module.
 pub(crate) fn nats_server() -> anyhow::Result<PathBuf> {
-    let wanted = pinned_version()?;
-    let target = cache::folder()?.join("bin/nats-server");
-    for candidate in candidates(&target) {
+    for candidate in candidates() {
         if let Some(found) = version(&candidate)
-            && (candidate != target || found == wanted)
             && found >= OLDEST
         {
             println!("nats-server {} at {}", words(found), candidate.display());
             return Ok(candidate);
         }
     }
-    step::require("go", GO)?;
-    println!("building nats-server {} (a minute)", words(wanted));
-    let parent = target.parent().context("it has a folder")?;
-    std::fs::create_dir_all(parent)?;
-    let built = parent.join(format!("nats-server.{}", std::process::id()));
-    step::run(
-        Command::new("go")
-            .args(["build", "-trimpath", "-o"])
-            .arg(&built)
-            .arg("github.com/nats-io/nats-server/v2")
-            .current_dir(module()),
-    )?;
-    std::fs::rename(&built, &target)?;
-    anyhow::ensure!(
-        version(&target) == Some(wanted),
-        "the nats-server that was built has another version"
-    );
+    pinned_nats_server()
+}
+
+/// The nats-server of the pinned module, linked statically, so that it runs in an image without a libc.
+pub(crate) fn pinned_nats_server() -> anyhow::Result<PathBuf> {
+    let wanted = pinned_version()?;
+    let target = cache::nats_server()?;
+    let is_there = target.is_file() && image::is_static(&target)?;
+    if !is_there || version(&target) != Some(wanted) {
+        step::require("go", GO)?;
+        println!("building nats-server {} (a minute)", words(wanted));
+        let parent = target.parent().context("it has a folder")?;
+        std::fs::create_dir_all(parent)?;
+        let built = parent.join(format!("nats-server.{}", std::process::id()));
+        step::run(
+            Command::new("go")
+                .args(["build", "-trimpath", "-o"])
+                .arg(&built)
+                .arg("github.com/nats-io/nats-server/v2")
+                .env("CGO_ENABLED", "0")
+                .current_dir(module()),
+        )?;
+        std::fs::rename(&built, &target)?;
+        anyhow::ensure!(
+            version(&target) == Some(wanted),
+            "the nats-server that was built has another version"
+        );
+    }
     println!("nats-server {} at {}", words(wanted), target.display());
     Ok(target)
 }
@@ -126,15 +154,14 @@ type Version = (u32, u32, u32);
 /// Older servers lose isolation or reset consumers across accounts wrongly.
 const OLDEST: Version = (2, 15, 1);
 
-/// In the order in which the product looks.
-fn candidates(target: &Path) -> Vec<PathBuf> {
+/// In the order in which the product looks, before it looks into the cache.
+fn candidates() -> Vec<PathBuf> {
     let named = std::env::var_os("VRSKY_NATS_SERVER").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let in_path = std::env::split_paths(&path).map(|folder| folder.join("nats-server"));
     named
         .into_iter()
         .chain(in_path)
-        .chain([target.to_owned()])
         .filter(|candidate| candidate.is_file())
         .collect()
 }

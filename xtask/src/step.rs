@@ -84,6 +84,11 @@ pub(crate) fn require(program: &str, advice: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether we may change the machine.
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 fn is_file(path: &Path) -> bool {
     path.is_file()
 }

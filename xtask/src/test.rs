@@ -1,9 +1,11 @@
 //! Everything that must pass. The last line is cargo test's.
 
-use crate::setup;
-use crate::step::{self, Steps, cargo};
+use vrsky_e2e::cluster::{Cluster, KUBECONFIG};
 
-/// Sets up, checks the format, lints, builds everything, tests everything.
+use crate::step::{self, Steps, cargo};
+use crate::{image, setup};
+
+/// Sets up, checks the format, lints, builds everything, brings a cluster up, tests everything.
 pub(crate) fn run() -> anyhow::Result<()> {
     let mut steps = Steps::default();
     steps.take("setup", setup::run)?;
@@ -35,9 +37,24 @@ pub(crate) fn run() -> anyhow::Result<()> {
             "--quiet",
         ]))
     })?;
+    // A cluster that was there before stays: whoever brought it up is not done with it.
+    let is_guest = std::env::var_os(KUBECONFIG).is_some() || Cluster::running().is_ok();
+    if std::env::var_os(KUBECONFIG).is_none() {
+        let images = steps.take("images", image::build_for_tests)?;
+        steps.take("cluster", || {
+            Cluster::up()?;
+            image::load(&images)
+        })?;
+    }
     steps.print();
     println!("\n── test");
-    step::run(cargo(&["test", "--workspace", "--no-fail-fast"]).env("PROPTEST_RNG_SEED", seed()))
+    let tested = step::run(
+        cargo(&["test", "--workspace", "--no-fail-fast"]).env("PROPTEST_RNG_SEED", seed()),
+    );
+    if !is_guest {
+        Cluster::down_if_unused()?;
+    }
+    tested
 }
 
 /// Random tests try the same cases each time, so that a change is judged by what it changed. Any

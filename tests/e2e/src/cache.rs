@@ -15,6 +15,11 @@ pub fn folder() -> anyhow::Result<PathBuf> {
     Ok(base.join("vrsky"))
 }
 
+/// The nats-server of the pinned module, as `cargo xtask setup` builds it.
+pub fn nats_server() -> anyhow::Result<PathBuf> {
+    Ok(folder()?.join("bin/nats-server"))
+}
+
 /// The folder of the npm package `@octokit/webhooks-examples`, as `cargo xtask setup` installs it.
 /// `lock` is the text of `tools/webhooks-examples/package-lock.json`, which names the version.
 pub fn webhooks_examples(lock: &str) -> anyhow::Result<PathBuf> {

@@ -6,10 +6,12 @@
 //! and every process that was started is ended, by pid.
 
 pub mod cache;
+pub mod cluster;
 pub mod dev;
 pub mod event;
 pub mod folder;
 pub mod fulfilment;
+pub mod image;
 pub mod ledger;
 pub mod orders;
 pub mod poster;
