@@ -3,7 +3,11 @@
 use crate::step::{self, Steps, cargo};
 
 /// The tests that own generated files: package, and the test's file if it is an integration test.
-const OWNERS: [(&str, Option<&str>); 2] = [("vrsky-crds", None), ("vrsky-e2e", Some("plans"))];
+const OWNERS: [(&str, Option<&str>); 3] = [
+    ("vrsky-crds", None),
+    ("vrsky-e2e", Some("plans")),
+    ("vrsky-e2e", Some("charts")),
+];
 
 /// Rewrites all, then shows what changed.
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -20,6 +24,6 @@ pub(crate) fn run() -> anyhow::Result<()> {
             step::run(command.env("UPDATE", "1"))
         })?;
     }
-    println!("\nwhat changed: git status --short charts tests/e2e/snapshots");
+    println!("\nwhat changed: git status --short charts deploy docs tests/e2e/snapshots");
     Ok(())
 }

@@ -55,6 +55,37 @@ impl ServerConfig {
     /// The configuration file's text: operator mode, accounts in a full resolver on disk, the system
     /// and the platform account preloaded. It holds tokens, and no seed.
     pub fn render(&self, keys: &Keys) -> Result<String, Error> {
+        let folder = self.store_dir.display();
+        let name = self
+            .cluster
+            .as_ref()
+            .map_or("vrsky", |cluster| cluster.server.as_str());
+        Ok(format!(
+            r#"server_name: "{name}"
+listen: "{host}:{port}"
+max_payload: {max_payload}
+pid_file: "{folder}/nats-server.pid"
+ports_file_dir: "{folder}"
+{trust}resolver: {{ type: full, dir: "{folder}/accounts", allow_delete: true, interval: "10s" }}
+jetstream: {{ store_dir: "{folder}/streams", max_file_store: {files}, max_memory_store: {memory} }}
+{cluster}"#,
+            host = self.host,
+            port = self.port.map_or(-1, i32::from),
+            max_payload = self.max_payload,
+            trust = Self::trust(keys)?,
+            files = self.max_file_store,
+            memory = self.max_memory_store,
+            cluster = self
+                .cluster
+                .as_ref()
+                .map_or_else(String::new, Cluster::render),
+        ))
+    }
+
+    /// The part that says whom a server trusts: the operator, the system account, and the accounts
+    /// that are there before any is pushed. Servers that somebody else configures include it. It holds
+    /// tokens, and no seed.
+    pub fn trust(keys: &Keys) -> Result<String, Error> {
         let operator_key = keys.operator.pair()?;
         let system = accounts::system(keys)?;
         let platform = accounts::platform(keys)?;
@@ -67,35 +98,14 @@ impl ServerConfig {
         let system = jwt::sign(&system.claims(), keys.created, &operator_key)?;
         let platform_id = keys.platform.public()?;
         let platform = jwt::sign(&platform.claims(), keys.created, &operator_key)?;
-        let folder = self.store_dir.display();
-        let name = self
-            .cluster
-            .as_ref()
-            .map_or("vrsky", |cluster| cluster.server.as_str());
         Ok(format!(
-            r#"server_name: "{name}"
-listen: "{host}:{port}"
-max_payload: {max_payload}
-pid_file: "{folder}/nats-server.pid"
-ports_file_dir: "{folder}"
-operator: {operator}
+            "operator: {operator}
 system_account: {system_id}
-resolver: {{ type: full, dir: "{folder}/accounts", allow_delete: true, interval: "10s" }}
 resolver_preload: {{
   {system_id}: {system}
   {platform_id}: {platform}
 }}
-jetstream: {{ store_dir: "{folder}/streams", max_file_store: {files}, max_memory_store: {memory} }}
-{cluster}"#,
-            host = self.host,
-            port = self.port.map_or(-1, i32::from),
-            max_payload = self.max_payload,
-            files = self.max_file_store,
-            memory = self.max_memory_store,
-            cluster = self
-                .cluster
-                .as_ref()
-                .map_or_else(String::new, Cluster::render),
+"
         ))
     }
 }

@@ -6,6 +6,7 @@
 //! and every process that was started is ended, by pid.
 
 pub mod cache;
+pub mod chart;
 pub mod cluster;
 pub mod dev;
 pub mod event;
