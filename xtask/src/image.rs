@@ -25,7 +25,12 @@ enum Program {
 }
 
 /// One row per image.
-const IMAGES: [Row; 2] = [
+const IMAGES: [Row; 3] = [
+    Row {
+        image: "vrsky-operator",
+        program: Program::Ours("vrsky-operator"),
+        with_authorities: true,
+    },
     Row {
         image: "vrsky-runtime",
         program: Program::Ours("vrsky-runtime"),
@@ -41,7 +46,7 @@ const IMAGES: [Row; 2] = [
 /// How to build them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Cargo's profile; `quick` is built sooner.
+    /// Cargo's profile.
     #[arg(long, default_value = "release")]
     profile: String,
     /// What stands before each image's name.
@@ -73,9 +78,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the stories run: quick to build, with the names that the tests know.
+/// What the stories run: the binaries that the tests were built with, under the names that the tests
+/// know.
 pub(crate) fn build_for_tests() -> anyhow::Result<Vec<PathBuf>> {
-    build("quick", "localhost", "dev")
+    let target = target()?;
+    pack(&target, &target.join("debug"), "localhost", "dev")
 }
 
 /// Loads images into the cluster that runs.
@@ -87,6 +94,11 @@ pub(crate) fn load(files: &[PathBuf]) -> anyhow::Result<()> {
 fn build(profile: &str, registry: &str, tag: &str) -> anyhow::Result<Vec<PathBuf>> {
     let target = target()?;
     let programs = compile(&target, profile)?;
+    pack(&target, &programs, registry, tag)
+}
+
+/// Packs the programs of a folder.
+fn pack(target: &Path, programs: &Path, registry: &str, tag: &str) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for row in &IMAGES {
         let program = match row.program {

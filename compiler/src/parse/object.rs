@@ -172,6 +172,7 @@ fn lenient(kind: Kind, spec: &Json) -> Option<Spec> {
             .filter_map(Json::as_str)
             .map(str::to_owned)
             .collect(),
+        tier: serde_json::from_value(field("tier")).unwrap_or_default(),
         quotas: serde_json::from_value(field("quotas")).ok().flatten(),
         payload: serde_json::from_value(field("payload")).ok().flatten(),
         retention: serde_json::from_value(field("retention")).ok().flatten(),

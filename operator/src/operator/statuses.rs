@@ -168,10 +168,10 @@ impl Operator {
         }
     }
 
-    fn flow(
-        &self,
-        key: &Key,
-        mut object: Facts<'_>,
+    fn flow<'a>(
+        &'a self,
+        key: &'a Key,
+        mut object: Facts<'a>,
         owner: Option<(&TenantName, &Tenant)>,
         previous: &Status,
         now: Timestamp,

@@ -137,6 +137,11 @@ impl Cluster {
         daemon::kill(self.our_folder()?, "kube-apiserver")
     }
 
+    /// Ends a container as a crash would, by its id as Kubernetes writes it.
+    pub fn kill_container(&self, container: &str) -> anyhow::Result<()> {
+        node::kill_container(self.our_folder()?, container)
+    }
+
     /// Starts the API server again.
     pub fn start_api_server(&self) -> anyhow::Result<()> {
         node::plane(self.our_folder()?).start_api_server()

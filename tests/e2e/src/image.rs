@@ -1,12 +1,15 @@
 //! Container images, without a container engine: an OCI image layout in a tar file, which
 //! containerd (`ctr images import`), Podman (`podman load`) and skopeo read.
 //!
-//! One layer, no base: a static program, the user that it runs as, and what it reads. The same input
-//! gives the same bytes, whenever and wherever it is packed.
+//! One layer, no base: a program, the user that it runs as, and what it reads. What is published is
+//! linked statically; a program that is not brings this machine's libraries with it, so that stories
+//! run the very binaries that the tests were built with. The same input gives the same bytes, whenever
+//! and wherever it is packed.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
@@ -34,14 +37,9 @@ struct Entry {
 
 impl Image {
     /// An image that runs `program`, which lies in the image's root. `name` is complete:
-    /// `localhost/vrsky-runtime:dev`. A program that is linked dynamically is refused: what it needs
-    /// would be missing.
+    /// `localhost/vrsky-runtime:dev`. With a program that is linked dynamically come the libraries
+    /// that it is linked with here.
     pub fn of(name: &str, program: &Path) -> anyhow::Result<Self> {
-        anyhow::ensure!(
-            is_static(program)?,
-            "{} is linked dynamically and would not start in an image without a libc",
-            program.display()
-        );
         let file = program
             .file_name()
             .and_then(|it| it.to_str())
@@ -49,11 +47,18 @@ impl Image {
         let passwd =
             format!("root:x:0:0::/:/sbin/nologin\nvrsky:x:{USER}:{USER}::/:/sbin/nologin\n");
         let group = format!("root:x:0:\nvrsky:x:{USER}:\n");
-        let image = Self {
+        let mut image = Self {
             name: name.to_owned(),
             entrypoint: format!("/{file}"),
             files: BTreeMap::new(),
         };
+        if !is_static(program)? {
+            for library in libraries(program)? {
+                let place = library.to_str().context("a library has a plain name")?;
+                let contents = std::fs::read(&library)?;
+                image = image.with(place.trim_start_matches('/'), 0o755, contents);
+            }
+        }
         Ok(image
             .with(file, 0o755, std::fs::read(program)?)
             .with("etc/passwd", 0o644, passwd.into_bytes())
@@ -146,6 +151,22 @@ pub fn is_static(program: &Path) -> anyhow::Result<bool> {
     let contents =
         std::fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
     Ok(!asks_for_a_loader(&contents).with_context(|| program.display().to_string())?)
+}
+
+/// The libraries that a program is linked with, and their loader, by the loader's own word.
+fn libraries(program: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let output = Command::new("ldd").arg(program).output()?;
+    anyhow::ensure!(
+        output.status.success(),
+        "ldd cannot read {}",
+        program.display()
+    );
+    // libm.so.6 => /lib/x86_64-linux-gnu/libm.so.6 (0x…), and /lib64/ld-linux-x86-64.so.2 (0x…)
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let places = text
+        .lines()
+        .filter_map(|line| line.split_whitespace().find(|word| word.starts_with('/')));
+    Ok(places.map(PathBuf::from).collect())
 }
 
 /// A tar archive that depends on nothing but its entries.

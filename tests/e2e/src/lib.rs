@@ -13,6 +13,7 @@ pub mod event;
 pub mod folder;
 pub mod fulfilment;
 pub mod image;
+pub mod installed;
 pub mod ledger;
 pub mod orders;
 pub mod poster;
@@ -23,6 +24,7 @@ pub mod signature;
 
 pub use dev::Dev;
 pub use folder::Folder;
+pub use installed::Installed;
 pub use ledger::{Expected, Ledger, Verdict};
 pub use receiver::{Answer, Receiver, Request};
 

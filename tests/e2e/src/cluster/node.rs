@@ -87,6 +87,13 @@ pub(super) fn up(folder: &Path) -> anyhow::Result<()> {
     kubectl.wait(&names, START)
 }
 
+/// Kills a container's process with -9. `container` is its id as Kubernetes writes it,
+/// `containerd://<id>`.
+pub(super) fn kill_container(folder: &Path, container: &str) -> anyhow::Result<()> {
+    let id = container.trim_start_matches("containerd://");
+    output(ctr(folder).args(["tasks", "kill", "--signal", "SIGKILL", id])).map(drop)
+}
+
 /// Imports an image from a tar file.
 pub(super) fn load(folder: &Path, image: &Path) -> anyhow::Result<()> {
     output(ctr(folder).args(["images", "import"]).arg(image))

@@ -1,0 +1,155 @@
+//! `kubectl apply` → Ready → messages flow; an edit under load with a backlog; a mistake; deletion
+//! and uninstalling that leave nothing behind. On a real cluster.
+#![allow(
+    clippy::similar_names,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs
+)]
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use vrsky_e2e::installed::{Installed, SOON, condition};
+use vrsky_e2e::poster::{Post, Poster};
+use vrsky_e2e::{Answer, Receiver};
+
+/// A webhook that takes orders, shapes them, and sends them on.
+fn orders(receiver: &str, map: &str) -> String {
+    format!(
+        r#"
+apiVersion: vrsky.io/v1alpha1
+kind: Flow
+metadata: {{name: orders, namespace: acme}}
+spec:
+  source:
+    connector: webhook
+    with: {{path: /orders}}
+    contract: {{fields: {{id: string, total: number}}}}
+  steps: [{{map: '{map}'}}]
+  sinks:
+    warehouse:
+      connector: http
+      with: {{url: "{receiver}", path: [warehouse]}}
+      delivery: {{retries: {{attempts: 100, first: 200ms, max: 1s}}}}
+"#
+    )
+}
+
+fn posts(range: std::ops::Range<u32>) -> impl Iterator<Item = Post> {
+    range.map(|number| {
+        let id = format!("order-{number:06}");
+        Post::json(id.clone(), &json!({"id": id, "total": 12.5}))
+    })
+}
+
+fn ids(range: std::ops::Range<u32>) -> BTreeSet<String> {
+    range.map(|number| format!("order-{number:06}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_applied_runs_and_what_is_deleted_is_gone() {
+    let installed = Installed::fresh().await.unwrap();
+    let kubectl = installed.kubectl();
+    let receiver = Receiver::listen(&installed.host(), false).await.unwrap();
+    installed.tenant("acme", "").unwrap();
+    let first = orders(receiver.url(), r#". = {"id": .id, "version": 1}"#);
+    kubectl.apply(&first).unwrap();
+
+    // Applied: ready, and messages flow.
+    let flow = installed.ready("acme", "flow/orders").await.unwrap();
+    assert_eq!(flow["status"]["running"]["generation"], 1);
+    let url = flow["status"]["url"].as_str().unwrap();
+    assert_eq!(url, "http://vrsky-runtime.acme.svc:8080/acme/orders");
+    installed.ready("acme", "tenant/acme").await.unwrap();
+    let service = installed.service("acme", "vrsky-runtime").unwrap();
+    let poster = Poster::to(format!("{service}/acme/orders"));
+    let posted = poster.post(posts(0..500)).await.unwrap();
+    assert_eq!(posted.accepted.len(), 500, "{posted:?}");
+    receiver.wait_at("/warehouse", 500, SOON).await.unwrap();
+
+    // Edited with a backlog: the sink refuses, messages wait, the program changes under them.
+    receiver.answer("/warehouse", Answer::status(503));
+    let pod = |list: &serde_json::Value| list["items"][0]["metadata"]["uid"].clone();
+    let runtimes = [
+        "-n",
+        "acme",
+        "pods",
+        "--selector=app.kubernetes.io/name=vrsky-runtime",
+    ];
+    let before = pod(&kubectl.get(&runtimes).unwrap());
+    let posted = poster.post(posts(500..1_000)).await.unwrap();
+    assert_eq!(posted.accepted.len(), 500, "{posted:?}");
+    let second = orders(receiver.url(), r#". = {"id": .id, "version": 2}"#);
+    kubectl.apply(&second).unwrap();
+    let flow = installed.ready("acme", "flow/orders").await.unwrap();
+    assert_eq!(flow["status"]["running"]["generation"], 2);
+    receiver.answer("/warehouse", Answer::status(200));
+    let posted = poster.post(posts(1_000..1_500)).await.unwrap();
+    assert_eq!(posted.accepted.len(), 500, "{posted:?}");
+    let wanted = ids(0..1_500);
+    let all = || (receiver.ids("/warehouse", "id") == wanted).then_some(());
+    vrsky_e2e::until(SOON, all).await.unwrap_or_else(|| {
+        panic!(
+            "{} of 1500 arrived\n{}",
+            receiver.ids("/warehouse", "id").len(),
+            installed.logs()
+        )
+    });
+    let versions: BTreeSet<i64> = receiver
+        .at("/warehouse")
+        .iter()
+        .filter_map(|request| request.json()["version"].as_i64())
+        .collect();
+    assert_eq!(versions, BTreeSet::from([1, 2]));
+    assert_eq!(
+        pod(&kubectl.get(&runtimes).unwrap()),
+        before,
+        "an edit rolls no pod"
+    );
+
+    // A mistake: stalled at once, with its place; what ran keeps running.
+    let wrong = orders(receiver.url(), r#". = {"id": .id, "version": .versoin}"#);
+    kubectl.apply(&wrong).unwrap();
+    let flow = installed
+        .until("acme", "flow/orders", |flow| {
+            flow["status"]["observedGeneration"] == 3
+        })
+        .await
+        .unwrap();
+    assert_eq!(condition(&flow, "Stalled")["status"], "True");
+    assert_eq!(condition(&flow, "Accepted")["reason"], "CompileError");
+    assert_eq!(condition(&flow, "Ready")["status"], "False");
+    assert_eq!(flow["status"]["running"]["generation"], 2);
+    let found = &flow["status"]["diagnostics"][0];
+    assert_eq!(found["code"], "VRS0404", "{flow:#}");
+    assert_eq!(found["path"], "spec.steps[0].map");
+    let posted = poster.post(posts(1_500..1_600)).await.unwrap();
+    assert_eq!(posted.accepted.len(), 100, "{posted:?}");
+    let wanted = ids(0..1_600);
+    let all = || (receiver.ids("/warehouse", "id") == wanted).then_some(());
+    vrsky_e2e::until(SOON, all)
+        .await
+        .expect("what ran keeps running");
+
+    // Reverted: healed.
+    kubectl.apply(&second).unwrap();
+    let flow = installed.ready("acme", "flow/orders").await.unwrap();
+    assert!(condition(&flow, "Stalled").is_null());
+    assert!(flow["status"]["diagnostics"].is_null());
+
+    // Deleted: nothing of it is left in Kubernetes.
+    kubectl
+        .run(&["delete", "flow", "orders", "-n", "acme", "--timeout=60s"])
+        .unwrap();
+    let made = "deployments,services,networkpolicies,poddisruptionbudgets,pods";
+    let gone = installed.until("acme", made, |list| {
+        list["items"].as_array().unwrap().is_empty()
+    });
+    gone.await.unwrap();
+    kubectl
+        .run(&["delete", "tenant", "acme", "--timeout=60s"])
+        .unwrap();
+    installed.clear().unwrap();
+}
