@@ -25,7 +25,12 @@ enum Program {
 }
 
 /// One row per image.
-const IMAGES: [Row; 2] = [
+const IMAGES: [Row; 3] = [
+    Row {
+        image: "vrsky-operator",
+        program: Program::Ours("vrsky-operator"),
+        with_authorities: true,
+    },
     Row {
         image: "vrsky-runtime",
         program: Program::Ours("vrsky-runtime"),
