@@ -9,8 +9,8 @@ COPY . .
 # cannot be linked so.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/source/target \
     export RUSTFLAGS="-C target-feature=+crt-static" triple="$(uname -m)-unknown-linux-gnu" \
- && cargo build --locked --release --target "$triple" -p vrsky-runtime \
- && mkdir /out && cp "target/$triple/release/vrsky-runtime" /out/
+ && cargo build --locked --release --target "$triple" -p vrsky-operator -p vrsky-runtime \
+ && mkdir /out && cp "target/$triple/release/vrsky-operator" "target/$triple/release/vrsky-runtime" /out/
 RUN mkdir -p /root-files/etc/ssl/certs \
  && cp /etc/ssl/certs/ca-certificates.crt /root-files/etc/ssl/certs/ \
  && echo "hosts: files dns" > /root-files/etc/nsswitch.conf \
@@ -26,6 +26,12 @@ FROM scratch AS nats-server
 COPY --from=build-nats-server /out/nats-server /nats-server
 USER 65532:65532
 ENTRYPOINT ["/nats-server"]
+
+FROM scratch AS vrsky-operator
+COPY --from=build /root-files /
+COPY --from=build /out/vrsky-operator /vrsky-operator
+USER 65532:65532
+ENTRYPOINT ["/vrsky-operator"]
 
 FROM scratch AS vrsky-runtime
 COPY --from=build /root-files /

@@ -22,7 +22,7 @@ const COMPILER: &str = "apt-get install build-essential";
 pub(crate) fn run() -> anyhow::Result<()> {
     step::require("cc", COMPILER)?;
     step::require("python3", PYTHON)?;
-    nats_server()?;
+    pinned_nats_server()?;
     webhooks_examples()?;
     let is_node_ours = std::env::var_os(KUBECONFIG).is_none();
     packages::install(is_node_ours)?;

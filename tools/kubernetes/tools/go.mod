@@ -3,7 +3,6 @@ module vrsky.io/tools/kubernetes/tools
 go 1.26.0
 
 tool (
-	github.com/nats-io/nats-server/v2
 	github.com/nats-io/natscli/nats
 	github.com/yannh/kubeconform/cmd/kubeconform
 	helm.sh/helm/v4/cmd/helm

@@ -56,14 +56,17 @@ fn names(pins: &Pins) -> String {
 }
 
 fn linker_flags(pins: &Pins) -> anyhow::Result<String> {
-    let mut flags = "-s -w".to_owned();
+    let mut flags = vec!["-s -w".to_owned()];
     if pins.folder == KUBERNETES.folder {
         let version = pins.version("k8s.io/kubernetes")?;
         let mut numbers = version.trim_start_matches('v').split('.');
-        let [major, minor] = [numbers.next(), numbers.next()].map(Option::unwrap_or_default);
-        flags += &format!(
-            " -X {VERSION}.gitVersion={version} -X {VERSION}.gitMajor={major} -X {VERSION}.gitMinor={minor}"
-        );
+        for (name, value) in [
+            ("gitVersion", version.as_str()),
+            ("gitMajor", numbers.next().unwrap_or_default()),
+            ("gitMinor", numbers.next().unwrap_or_default()),
+        ] {
+            flags.push(format!("-X {VERSION}.{name}={value}"));
+        }
     }
-    Ok(flags)
+    Ok(flags.join(" "))
 }

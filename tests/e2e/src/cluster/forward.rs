@@ -46,9 +46,9 @@ impl Forward {
             .with_context(|| format!("no door to {what} in {namespace} within {OPEN:?}"))?;
         // Forwarding from 127.0.0.1:41234 -> 4222
         let address = line.split(' ').nth(2);
-        forward.address = address
+        address
             .with_context(|| format!("kubectl said: {line}"))?
-            .to_owned();
+            .clone_into(&mut forward.address);
         Ok(forward)
     }
 

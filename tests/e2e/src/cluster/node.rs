@@ -283,10 +283,10 @@ fn ctr(folder: &Path) -> Command {
 /// Ends all containers: through containerd, and where that is gone, by the shims that it left.
 fn end_pods(folder: &Path) -> anyhow::Result<()> {
     if daemon::pid(folder, "containerd").is_some() {
-        for task in lines(&mut ctr(folder).args(["tasks", "list", "--quiet"])) {
+        for task in lines(ctr(folder).args(["tasks", "list", "--quiet"])) {
             let _gone = output(ctr(folder).args(["tasks", "delete", "--force", &task]));
         }
-        for container in lines(&mut ctr(folder).args(["containers", "list", "--quiet"])) {
+        for container in lines(ctr(folder).args(["containers", "list", "--quiet"])) {
             let _gone = output(ctr(folder).args(["containers", "delete", &container]));
         }
     }

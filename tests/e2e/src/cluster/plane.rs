@@ -48,13 +48,13 @@ impl Plane {
         addresses.extend(names);
         addresses.dedup();
         certificates::make(&self.folder, &addresses)?;
-        let mut tokens = String::new();
+        let mut tokens = Vec::new();
         for (file, user, group) in USERS {
             let token = random()?;
-            tokens += &format!("{token},{user},{file},{group}\n");
             std::fs::write(self.kubeconfig(file), self.config(&token))?;
+            tokens.push(format!("{token},{user},{file},{group}"));
         }
-        std::fs::write(self.folder.join("tokens.csv"), tokens)?;
+        std::fs::write(self.folder.join("tokens.csv"), tokens.join("\n"))?;
         self.start_etcd()?;
         self.start_api_server()?;
         self.kubectl()
