@@ -77,6 +77,11 @@ impl Api {
         Self { context }
     }
 
+    /// Whether the server can be reached at the moment.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.context.client().connection_state() == async_nats::connection::State::Connected
+    }
+
     /// A stream with the number of messages per subject under `subjects`; `None` if there is none.
     pub(crate) async fn stream(
         &self,

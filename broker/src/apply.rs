@@ -22,13 +22,20 @@ struct Work<'a> {
     broker: &'a Broker,
     keys: &'a Keys,
     plan: BTreeMap<&'a TenantId, (&'a TenantName, &'a Tenant)>,
+    /// The tenants that are looked at; `None`: all.
+    scope: Option<&'a BTreeSet<TenantId>>,
     held: BTreeMap<TenantId, Held>,
     /// Tenants whose part failed: nothing more is done for them this time.
     broken: BTreeSet<TenantId>,
     applied: Applied,
 }
 
-pub(crate) async fn apply(broker: &Broker, plan: &Plan, keys: &Keys) -> Result<Applied, Error> {
+pub(crate) async fn apply(
+    broker: &Broker,
+    plan: &Plan,
+    keys: &Keys,
+    scope: Option<&BTreeSet<TenantId>>,
+) -> Result<Applied, Error> {
     if plan.version != VERSION {
         return Err(Error::Version {
             found: plan.version,
@@ -42,6 +49,7 @@ pub(crate) async fn apply(broker: &Broker, plan: &Plan, keys: &Keys) -> Result<A
         plan: tenants
             .map(|(name, tenant)| (&tenant.id, (name, tenant)))
             .collect(),
+        scope,
         held: BTreeMap::new(),
         broken: BTreeSet::new(),
         applied: Applied::default(),
@@ -61,7 +69,7 @@ pub(crate) async fn apply(broker: &Broker, plan: &Plan, keys: &Keys) -> Result<A
         let done = work.imports(&id).await;
         work.note(&id, done);
     }
-    let held = programs::read(&broker.platform).await?;
+    let held = programs::read(&broker.platform, scope).await?;
     for id in work.planned() {
         let done = work.programs(&id, held.get(&id)).await;
         work.note(&id, done);
@@ -74,11 +82,15 @@ pub(crate) async fn apply(broker: &Broker, plan: &Plan, keys: &Keys) -> Result<A
 }
 
 impl Work<'_> {
+    fn is_in_scope(&self, id: &TenantId) -> bool {
+        self.scope.is_none_or(|scope| scope.contains(id))
+    }
+
     /// Tenants of the plan whose part has not failed.
     fn planned(&self) -> Vec<TenantId> {
         let tenants = self.plan.keys().copied();
         tenants
-            .filter(|id| !self.broken.contains(*id))
+            .filter(|id| self.is_in_scope(id) && !self.broken.contains(*id))
             .cloned()
             .collect()
     }

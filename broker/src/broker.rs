@@ -1,6 +1,6 @@
 //! A connection to the broker with the operator's rights.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_nats::{Client, ConnectOptions};
 use futures_util::Stream;
@@ -48,7 +48,23 @@ impl Broker {
     /// Revocations run before everything, and no other failure delays them. What fails is in
     /// [`Applied::failed`], by tenant; an `Err` means that nothing could be done at all.
     pub async fn apply(&self, plan: &Plan, keys: &Keys) -> Result<Applied, Error> {
-        apply::apply(self, plan, keys).await
+        apply::apply(self, plan, keys, None).await
+    }
+
+    /// [`Broker::apply`] for some tenants: the others' parts are neither looked at nor written. Where
+    /// a tenant reads of another, both have to be among them.
+    pub async fn apply_some(
+        &self,
+        plan: &Plan,
+        keys: &Keys,
+        tenants: &BTreeSet<TenantId>,
+    ) -> Result<Applied, Error> {
+        apply::apply(self, plan, keys, Some(tenants)).await
+    }
+
+    /// Whether the server can be reached at the moment.
+    pub fn is_connected(&self) -> bool {
+        self.platform.is_connected()
     }
 
     /// All programs that runtimes can read now: what runs, whatever the manifests say.

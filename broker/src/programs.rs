@@ -1,6 +1,6 @@
 //! Programs in the bucket `programs`: read, written by compare-and-set, removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
@@ -15,6 +15,8 @@ use crate::Error;
 use crate::api::Api;
 
 /// How long the broker may be silent while the bucket is read.
+/// Beyond so many tenants the whole bucket is read at once.
+const MAX_FILTERS: usize = 16;
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// What lies under one tenant's keys: the key's last token, to what is there.
@@ -35,7 +37,7 @@ pub(crate) async fn incumbents(
     platform: &Api,
 ) -> Result<BTreeMap<TenantId, BTreeMap<FlowId, Program>>, Error> {
     let mut all: BTreeMap<TenantId, BTreeMap<FlowId, Program>> = BTreeMap::new();
-    for (tenant, held) in read(platform).await? {
+    for (tenant, held) in read(platform, None).await? {
         let programs = held.into_values().filter_map(|entry| {
             let program: Program = serde_json::from_slice(&entry.value?).ok()?;
             Some((program.flow.clone(), program))
@@ -46,12 +48,23 @@ pub(crate) async fn incumbents(
     Ok(all)
 }
 
-/// The whole bucket.
-pub(crate) async fn read(platform: &Api) -> Result<BTreeMap<TenantId, Held>, Error> {
+/// What the bucket holds of some tenants; of all, if none are named.
+pub(crate) async fn read(
+    platform: &Api,
+    tenants: Option<&BTreeSet<TenantId>>,
+) -> Result<BTreeMap<TenantId, Held>, Error> {
     let doing = "reading programs";
+    let filters = match tenants {
+        Some(tenants) if tenants.is_empty() => return Ok(BTreeMap::new()),
+        Some(tenants) if tenants.len() <= MAX_FILTERS => tenants
+            .iter()
+            .map(|tenant| format!("$KV.{PROGRAMS}.{tenant}.>"))
+            .collect(),
+        _ => vec![format!("$KV.{PROGRAMS}.>")],
+    };
     let config = pull::OrderedConfig {
         deliver_policy: DeliverPolicy::LastPerSubject,
-        filter_subject: format!("$KV.{PROGRAMS}.>"),
+        filter_subjects: filters,
         ..Default::default()
     };
     let mut consumer = platform

@@ -4,3 +4,28 @@
 //! watch ──► World ──► compile ──► reconcile(Plan, Observed) -> Vec<Action> ──► apply ──► status
 //!                                 (pure; never reads the cluster)              (never decides)
 //! ```
+
+pub mod apply;
+pub mod config;
+pub mod events;
+pub mod health;
+pub mod index;
+pub mod inventory;
+pub mod kinds;
+pub mod leader;
+pub mod names;
+pub mod objects;
+pub mod operator;
+pub mod options;
+pub mod own;
+pub mod pods;
+pub mod reconcile;
+pub mod reports;
+pub mod run;
+pub mod status;
+pub mod uninstall;
+pub mod watch;
+pub mod world;
+
+pub use options::Options;
+pub use run::run;

@@ -26,9 +26,10 @@ pub(super) struct Held {
 }
 
 impl Work<'_> {
-    /// Looks at all tenants that ever were. One that cannot be looked at is broken.
+    /// Looks at all tenants in scope that ever were. One that cannot be looked at is broken.
     pub(super) async fn observe(&mut self) {
-        let looks = self.keys.tenant_ids().cloned().map(|id| {
+        let ids = self.keys.tenant_ids().filter(|id| self.is_in_scope(id));
+        let looks = ids.cloned().collect::<Vec<_>>().into_iter().map(|id| {
             let planned = self.plan.contains_key(&id);
             let (broker, keys) = (self.broker, self.keys);
             async move {

@@ -40,10 +40,7 @@ impl Workload {
             ports: BTreeSet::new(),
         };
         for program in programs {
-            workload.webhooks |= matches!(
-                &program.source,
-                Source::Connector { builtin, .. } if builtin == "webhook"
-            );
+            workload.webhooks |= program.webhook().is_some();
             for (name, key) in program.secrets() {
                 workload.secrets.entry(name).or_default().insert(key);
             }
@@ -54,6 +51,16 @@ impl Workload {
 }
 
 impl Program {
+    /// The path of its webhook, if its source is one.
+    pub fn webhook(&self) -> Option<&str> {
+        match &self.source {
+            Source::Connector { builtin, with, .. } if builtin == "webhook" => {
+                with.get("path")?.as_str()
+            }
+            _ => None,
+        }
+    }
+
     /// The secrets that the program refers to, `(name, key)`, all in the flow's namespace.
     pub fn secrets(&self) -> BTreeSet<(String, String)> {
         let mut found = BTreeSet::new();

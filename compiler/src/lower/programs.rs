@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use vrsky_plan::program::{Program, Source};
-use vrsky_plan::{FlowId, TenantName};
+use vrsky_plan::{FlowId, Program, TenantName};
 
 use crate::World;
 use crate::check::webhook_collision;
@@ -86,7 +85,7 @@ fn collisions(
     // What is held cannot give way, so it comes first.
     for (programs, gives_way) in [(held, false), (drafts, true)] {
         for flow in &signatures.flows {
-            let Some(path) = programs.get(&flow.object).and_then(webhook) else {
+            let Some(path) = programs.get(&flow.object).and_then(Program::webhook) else {
                 continue;
             };
             match taken.get(&(&flow.tenant, path)) {
@@ -99,14 +98,4 @@ fn collisions(
         }
     }
     found
-}
-
-/// The path of a webhook.
-fn webhook(program: &Program) -> Option<&str> {
-    match &program.source {
-        Source::Connector { builtin, with, .. } if builtin == "webhook" => {
-            with.get("path")?.as_str()
-        }
-        _ => None,
-    }
 }

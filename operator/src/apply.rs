@@ -1,0 +1,186 @@
+//! Writes to the API server. It never decides what to write, only that some things are never
+//! written: this is the one place through which everything goes.
+
+use std::collections::BTreeSet;
+
+use futures_util::stream::{self, StreamExt};
+use kube::Client;
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use serde_json::{Value, json};
+
+use crate::index::{Key, Seen};
+use crate::kinds::Kind;
+use crate::names::{FINALIZER, MANAGER, RUNTIME};
+use crate::reconcile::Action;
+
+/// Writes under way at once.
+const CONCURRENT: usize = 16;
+
+/// Why something was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server did not take it.
+    #[error("{}: {source}", key.origin())]
+    Refused {
+        /// The object.
+        key: Key,
+        /// What it said.
+        source: Box<kube::Error>,
+    },
+    /// It may not be written by the operator at all: a fault of ours.
+    #[error("{}: the operator does not write this here", key.origin())]
+    NotAllowed {
+        /// The object.
+        key: Key,
+    },
+}
+
+impl Error {
+    /// The object.
+    pub fn key(&self) -> &Key {
+        match self {
+            Self::Refused { key, .. } | Self::NotAllowed { key } => key,
+        }
+    }
+}
+
+/// Writes to the API server.
+#[derive(Clone)]
+pub struct Writer {
+    client: Client,
+}
+
+impl Writer {
+    /// Writes with this client's rights.
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Carries out actions kind by kind, those of one kind at once. `namespaces` are those of
+    /// tenants: nothing is applied elsewhere.
+    pub async fn carry_out(&self, actions: Vec<Action>, namespaces: &BTreeSet<&str>) -> Vec<Error> {
+        let mut failed = Vec::new();
+        let mut rest = actions.as_slice();
+        while let Some(first) = rest.first() {
+            let same = |one: &&Action| {
+                one.key().kind == first.key().kind
+                    && std::mem::discriminant(*one) == std::mem::discriminant(first)
+            };
+            let (now, later) = rest.split_at(rest.iter().take_while(same).count());
+            let writes = now.iter().map(|action| self.write(action, namespaces));
+            let done: Vec<_> = stream::iter(writes)
+                .buffer_unordered(CONCURRENT)
+                .collect()
+                .await;
+            failed.extend(done.into_iter().filter_map(Result::err));
+            rest = later;
+        }
+        failed
+    }
+
+    async fn write(&self, action: &Action, namespaces: &BTreeSet<&str>) -> Result<(), Error> {
+        let key = action.key();
+        let is_allowed = key.kind.is_made()
+            && match action {
+                Action::Apply(..) => namespaces.contains(key.namespace.as_str()),
+                Action::Delete { .. } => !key.namespace.is_empty(),
+            }
+            && (key.kind != Kind::Secret || key.name == RUNTIME);
+        if !is_allowed {
+            return Err(Error::NotAllowed { key: key.clone() });
+        }
+        let api = key.api(&self.client);
+        match action {
+            Action::Apply(key, object) => {
+                tracing::info!(event = "apply", object = key.origin());
+                let parameters = PatchParams::apply(MANAGER).force();
+                let done = api
+                    .patch(&key.name, &parameters, &Patch::Apply(object))
+                    .await;
+                done.map(drop).map_err(|error| refused(key, error))
+            }
+            Action::Delete {
+                key,
+                uid,
+                resource_version,
+            } => {
+                tracing::info!(event = "delete", object = key.origin());
+                let parameters = DeleteParams {
+                    preconditions: Some(Preconditions {
+                        uid: Some(uid.clone()),
+                        resource_version: Some(resource_version.clone()),
+                    }),
+                    ..DeleteParams::background()
+                };
+                match api.delete(&key.name, &parameters).await {
+                    Ok(_) => Ok(()),
+                    Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+                    Err(error) => Err(refused(key, error)),
+                }
+            }
+        }
+    }
+
+    /// Puts our finalizer on objects, or takes it off. An object that is gone is no error.
+    pub async fn finalizers(&self, objects: Vec<(Key, Seen)>, keep: bool) -> Vec<Error> {
+        let writes = objects.into_iter().map(|(key, seen)| async move {
+            // Only what we say of the object's finalizers; the UID keeps it from making a new one.
+            let mut object = json!({
+                "apiVersion": key.kind.resource().api_version,
+                "kind": key.kind.name(),
+                "metadata": {"name": key.name, "uid": seen.uid()},
+            });
+            if keep {
+                object["metadata"]["finalizers"] = json!([FINALIZER]);
+            }
+            let parameters = PatchParams::apply(MANAGER).force();
+            let done = key
+                .api(&self.client)
+                .patch_metadata(&key.name, &parameters, &Patch::Apply(object))
+                .await;
+            match done {
+                Ok(_) => Ok(()),
+                Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409 | 422) => Ok(()),
+                Err(error) => Err(refused(&key, error)),
+            }
+        });
+        let done: Vec<_> = stream::iter(writes)
+            .buffer_unordered(CONCURRENT)
+            .collect()
+            .await;
+        done.into_iter().filter_map(Result::err).collect()
+    }
+
+    /// Writes statuses, whole. An object that is gone is no error.
+    pub async fn statuses(&self, statuses: Vec<(Key, Value)>) -> Vec<Error> {
+        let writes = statuses.into_iter().map(|(key, status)| async move {
+            let object = json!({
+                "apiVersion": key.kind.resource().api_version,
+                "kind": key.kind.name(),
+                "status": status,
+            });
+            let parameters = PatchParams::apply(MANAGER).force();
+            let done = key
+                .api(&self.client)
+                .patch_status(&key.name, &parameters, &Patch::Apply(object))
+                .await;
+            match done {
+                Ok(_) => Ok(()),
+                Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+                Err(error) => Err(refused(&key, error)),
+            }
+        });
+        let done: Vec<_> = stream::iter(writes)
+            .buffer_unordered(CONCURRENT)
+            .collect()
+            .await;
+        done.into_iter().filter_map(Result::err).collect()
+    }
+}
+
+fn refused(key: &Key, error: kube::Error) -> Error {
+    Error::Refused {
+        key: key.clone(),
+        source: Box::new(error),
+    }
+}

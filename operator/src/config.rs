@@ -1,0 +1,137 @@
+//! The operator's configuration file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use k8s_openapi::api::core::v1::{EnvVar, ResourceRequirements, Toleration};
+use serde::Deserialize;
+
+/// What the chart decides.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Config {
+    /// The broker.
+    pub nats: Nats,
+    /// The pods that run flows.
+    pub runtime: Runtime,
+    /// How webhooks are reached.
+    #[serde(default)]
+    pub webhooks: Webhooks,
+}
+
+/// The broker.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Nats {
+    /// Where it is, for the operator and for runtimes alike.
+    pub url: String,
+    /// The namespace of its pods (label `app.kubernetes.io/name: nats`); absent: outside the cluster.
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// The evaluation server whose configuration the operator writes; absent: it is not ours.
+    #[serde(default)]
+    pub server: Option<Server>,
+}
+
+/// The evaluation server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Server {
+    /// The folder of its files.
+    pub store_dir: PathBuf,
+    /// Bytes on disk for streams, in Kubernetes' notation.
+    pub max_file_store: String,
+    /// Bytes in memory, in Kubernetes' notation.
+    pub max_memory_store: String,
+}
+
+/// The pods that run flows.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Runtime {
+    /// The image.
+    pub image: String,
+    /// When to pull it.
+    #[serde(default)]
+    pub image_pull_policy: Option<String>,
+    /// Secrets to pull it with; they lie in the tenants' namespaces.
+    #[serde(default)]
+    pub image_pull_secrets: Vec<String>,
+    /// Requests and limits.
+    #[serde(default)]
+    pub resources: ResourceRequirements,
+    /// Which nodes.
+    #[serde(default)]
+    pub node_selector: BTreeMap<String, String>,
+    /// Taints that are tolerated.
+    #[serde(default)]
+    pub tolerations: Vec<Toleration>,
+    /// Its priority.
+    #[serde(default)]
+    pub priority_class_name: Option<String>,
+    /// Environment, such as a proxy's address.
+    #[serde(default)]
+    pub env: Vec<EnvVar>,
+}
+
+/// How webhooks are reached.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Webhooks {
+    /// What `status.url` begins with; absent: the Service's address in the cluster.
+    #[serde(default)]
+    pub url: Option<String>,
+}
+
+/// The configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It says something that it may not.
+    #[error("{path}: {message}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What and where.
+        message: String,
+    },
+}
+
+impl Config {
+    /// Reads a file.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        serde_saphyr::from_str(&text).map_err(|error| Error::Invalid {
+            path: path.to_owned(),
+            message: error.to_string(),
+        })
+    }
+}
+
+/// A number of bytes as Kubernetes writes it: `10Gi`, `512M`, `1024`.
+pub fn bytes(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|it: char| it.is_ascii_alphabetic());
+    let factor: u64 = match &text[digits.len()..] {
+        "" => 1,
+        "k" => 1_000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        "T" => 1_000_000_000_000,
+        "Ki" => 1 << 10,
+        "Mi" => 1 << 20,
+        "Gi" => 1 << 30,
+        "Ti" => 1 << 40,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(factor)
+}

@@ -1,0 +1,254 @@
+//! What the watches saw: the operator's only view of the cluster.
+//!
+//! Every object is held as the API server said it, never as a type of ours: one that is broken or of
+//! a newer version is seen like the others, and the compiler says what is wrong with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::DynamicObject;
+use kube::runtime::watcher::Event;
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+use crate::kinds::Kind;
+use crate::names;
+
+/// One object: kind, namespace (empty where there is none), name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace, or empty.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// An object as it was last seen.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Names, UID, version, labels, finalizers.
+    pub metadata: ObjectMeta,
+    /// Everything else: `spec`, `status` and so on.
+    pub data: Value,
+    /// For VRSky's own kinds: what the compiler reads. The same allocation as long as nothing that
+    /// it reads has changed.
+    pub text: Arc<str>,
+}
+
+/// Everything that was seen.
+#[derive(Debug, Default)]
+pub struct Index {
+    objects: BTreeMap<Key, Seen>,
+    /// Kinds whose first list is complete.
+    ready: BTreeSet<Kind>,
+    /// What a list that is under way has brought so far.
+    listing: BTreeMap<Kind, BTreeSet<Key>>,
+}
+
+impl Index {
+    /// Takes in what a watch said. True if it may matter to anyone: a change of status alone does
+    /// not, nor does an object that was seen before.
+    pub fn take(&mut self, kind: Kind, event: Event<DynamicObject>) -> bool {
+        match event {
+            Event::Init => {
+                self.listing.insert(kind, BTreeSet::new());
+                false
+            }
+            Event::InitApply(object) => {
+                let key = Key::of(kind, &object.metadata);
+                if let Some(listing) = self.listing.get_mut(&kind) {
+                    listing.insert(key.clone());
+                }
+                self.put(key, object)
+            }
+            Event::InitDone => {
+                let listed = self.listing.remove(&kind).unwrap_or_default();
+                let before = self.objects.len();
+                self.objects
+                    .retain(|key, _| key.kind != kind || listed.contains(key));
+                let first = self.ready.insert(kind);
+                first || self.objects.len() != before
+            }
+            Event::Apply(object) => self.put(Key::of(kind, &object.metadata), object),
+            Event::Delete(object) => self
+                .objects
+                .remove(&Key::of(kind, &object.metadata))
+                .is_some(),
+        }
+    }
+
+    /// Whether the first list of every kind is complete. Before that, nothing that seems to be gone
+    /// is gone.
+    pub fn is_ready(&self) -> bool {
+        self.missing().next().is_none()
+    }
+
+    /// The kinds that have not been listed yet.
+    pub fn missing(&self) -> impl Iterator<Item = Kind> + '_ {
+        Kind::ALL
+            .into_iter()
+            .filter(|kind| !self.ready.contains(kind))
+    }
+
+    /// One object.
+    pub fn get(&self, key: &Key) -> Option<&Seen> {
+        self.objects.get(key)
+    }
+
+    /// All objects of a kind.
+    pub fn of(&self, kind: Kind) -> impl Iterator<Item = (&Key, &Seen)> {
+        let first = Key {
+            kind,
+            namespace: String::new(),
+            name: String::new(),
+        };
+        self.objects
+            .range(first..)
+            .take_while(move |(key, _)| key.kind == kind)
+    }
+
+    fn put(&mut self, key: Key, object: DynamicObject) -> bool {
+        let before = self.objects.get(&key);
+        let same_version = before
+            .is_some_and(|seen| seen.metadata.resource_version == object.metadata.resource_version);
+        if same_version {
+            return false;
+        }
+        let text = if key.kind.is_ours() {
+            let text = document(key.kind, &object);
+            match before {
+                Some(seen) if *seen.text == *text => Arc::clone(&seen.text),
+                _ => Arc::from(text),
+            }
+        } else {
+            Arc::from("")
+        };
+        let seen = Seen {
+            metadata: ObjectMeta {
+                managed_fields: None,
+                ..object.metadata
+            },
+            data: object.data,
+            text,
+        };
+        let matters = before.is_none_or(|before| matters(key.kind, before, &seen));
+        self.objects.insert(key, seen);
+        matters
+    }
+}
+
+/// Whether the change from `before` to `after` can change anything that is decided.
+fn matters(kind: Kind, before: &Seen, after: &Seen) -> bool {
+    if !kind.is_ours() {
+        return true;
+    }
+    !Arc::ptr_eq(&before.text, &after.text)
+        || before.metadata.deletion_timestamp != after.metadata.deletion_timestamp
+        || before.metadata.finalizers != after.metadata.finalizers
+        || before.metadata.annotations != after.metadata.annotations
+}
+
+/// What the compiler reads of an object: JSON, which is YAML.
+fn document(kind: Kind, object: &DynamicObject) -> String {
+    let types = object.types.as_ref();
+    let version = types.map_or("", |types| types.api_version.as_str());
+    let mut metadata = json!({"name": object.metadata.name});
+    for (field, value) in [
+        ("namespace", json!(object.metadata.namespace)),
+        ("uid", json!(object.metadata.uid)),
+        ("generation", json!(object.metadata.generation)),
+    ] {
+        if !value.is_null() {
+            metadata[field] = value;
+        }
+    }
+    json!({
+        "apiVersion": if version.is_empty() { vrsky_crds::API_VERSION } else { version },
+        "kind": kind.name(),
+        "metadata": metadata,
+        "spec": object.data.get("spec").cloned().unwrap_or_else(|| json!({})),
+    })
+    .to_string()
+}
+
+impl Key {
+    /// The key of an object.
+    pub fn of(kind: Kind, metadata: &ObjectMeta) -> Self {
+        Self {
+            kind,
+            namespace: metadata.namespace.clone().unwrap_or_default(),
+            name: metadata.name.clone().unwrap_or_default(),
+        }
+    }
+
+    /// A key by its parts.
+    pub fn new(kind: Kind, namespace: &str, name: &str) -> Self {
+        Self {
+            kind,
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    /// Where the API server has it.
+    pub fn api(&self, client: &Client) -> Api<DynamicObject> {
+        let resource = self.kind.resource();
+        if self.namespace.is_empty() {
+            Api::all_with(client.clone(), &resource)
+        } else {
+            Api::namespaced_with(client.clone(), &self.namespace, &resource)
+        }
+    }
+
+    /// `Flow/acme/shop`, `Tenant/acme`: the origin that diagnostics show.
+    pub fn origin(&self) -> String {
+        if self.namespace.is_empty() {
+            format!("{}/{}", self.kind.name(), self.name)
+        } else {
+            format!("{}/{}/{}", self.kind.name(), self.namespace, self.name)
+        }
+    }
+}
+
+impl Seen {
+    /// The UID.
+    pub fn uid(&self) -> &str {
+        self.metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    /// The generation.
+    pub fn generation(&self) -> i64 {
+        self.metadata.generation.unwrap_or_default()
+    }
+
+    /// Whether somebody has asked for its deletion.
+    pub fn is_deleting(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some()
+    }
+
+    /// Whether it carries our finalizer.
+    pub fn is_kept(&self) -> bool {
+        let finalizers = self.metadata.finalizers.as_deref().unwrap_or_default();
+        finalizers.iter().any(|one| one == names::FINALIZER)
+    }
+
+    /// Whether its reconciliation is paused.
+    pub fn is_paused(&self) -> bool {
+        self.annotation(names::RECONCILE) == Some("disabled")
+    }
+
+    /// An annotation.
+    pub fn annotation(&self, name: &str) -> Option<&str> {
+        let annotations = self.metadata.annotations.as_ref()?;
+        annotations.get(name).map(String::as_str)
+    }
+
+    /// A label.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        let labels = self.metadata.labels.as_ref()?;
+        labels.get(name).map(String::as_str)
+    }
+}

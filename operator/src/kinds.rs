@@ -1,0 +1,128 @@
+//! The kinds that are watched.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::Resource;
+use kube::core::ApiResource;
+use vrsky_crds::{Connector, Flow, Grant, Tenant, Topic};
+
+/// A kind that the operator reads or writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Written by platform admins.
+    Tenant,
+    /// Written by tenants.
+    Topic,
+    /// Written by tenants.
+    Connector,
+    /// Written by tenants.
+    Grant,
+    /// Written by tenants.
+    Flow,
+    /// Bound to tenants.
+    Namespace,
+    /// Runtimes, as they are.
+    Pod,
+    /// Made by the operator.
+    ServiceAccount,
+    /// Made by the operator, never watched: who may list Secrets can read those of others.
+    Secret,
+    /// Made by the operator.
+    NetworkPolicy,
+    /// Made by the operator.
+    Deployment,
+    /// Made by the operator.
+    PodDisruptionBudget,
+    /// Made by the operator.
+    Service,
+}
+
+impl Kind {
+    /// All that are watched.
+    pub const ALL: [Self; 12] = [
+        Self::Tenant,
+        Self::Topic,
+        Self::Connector,
+        Self::Grant,
+        Self::Flow,
+        Self::Namespace,
+        Self::Pod,
+        Self::ServiceAccount,
+        Self::NetworkPolicy,
+        Self::Deployment,
+        Self::PodDisruptionBudget,
+        Self::Service,
+    ];
+    /// VRSky's own.
+    pub const OURS: [Self; 5] = [
+        Self::Tenant,
+        Self::Topic,
+        Self::Connector,
+        Self::Grant,
+        Self::Flow,
+    ];
+    /// What the operator makes in tenants' namespaces, in the order in which it is made: what opens
+    /// traffic comes last.
+    pub const MADE: [Self; 6] = [
+        Self::ServiceAccount,
+        Self::Secret,
+        Self::NetworkPolicy,
+        Self::Deployment,
+        Self::PodDisruptionBudget,
+        Self::Service,
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tenant => "Tenant",
+            Self::Topic => "Topic",
+            Self::Connector => "Connector",
+            Self::Grant => "Grant",
+            Self::Flow => "Flow",
+            Self::Namespace => "Namespace",
+            Self::Pod => "Pod",
+            Self::ServiceAccount => "ServiceAccount",
+            Self::Secret => "Secret",
+            Self::NetworkPolicy => "NetworkPolicy",
+            Self::Deployment => "Deployment",
+            Self::PodDisruptionBudget => "PodDisruptionBudget",
+            Self::Service => "Service",
+        }
+    }
+
+    /// Whether it is one of VRSky's.
+    pub fn is_ours(self) -> bool {
+        Self::OURS.contains(&self)
+    }
+
+    /// Whether the operator makes it.
+    pub fn is_made(self) -> bool {
+        Self::MADE.contains(&self)
+    }
+
+    /// Where the API server has it.
+    pub fn resource(self) -> ApiResource {
+        match self {
+            Self::Tenant => ApiResource::erase::<Tenant>(&()),
+            Self::Topic => ApiResource::erase::<Topic>(&()),
+            Self::Connector => ApiResource::erase::<Connector>(&()),
+            Self::Grant => ApiResource::erase::<Grant>(&()),
+            Self::Flow => ApiResource::erase::<Flow>(&()),
+            Self::Namespace => erase::<Namespace>(),
+            Self::Pod => erase::<Pod>(),
+            Self::ServiceAccount => erase::<ServiceAccount>(),
+            Self::Secret => erase::<Secret>(),
+            Self::NetworkPolicy => erase::<NetworkPolicy>(),
+            Self::Deployment => erase::<Deployment>(),
+            Self::PodDisruptionBudget => erase::<PodDisruptionBudget>(),
+            Self::Service => erase::<Service>(),
+        }
+    }
+}
+
+fn erase<K: Resource<DynamicType = ()>>() -> ApiResource {
+    ApiResource::erase::<K>(&())
+}

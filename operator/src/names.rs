@@ -1,0 +1,46 @@
+//! Words that the operator writes into the cluster, and reads back.
+
+/// The manager of the fields that the operator applies.
+pub const MANAGER: &str = "vrsky-operator";
+/// Keeps a Tenant, Flow or Grant until what it has in NATS is gone.
+pub const FINALIZER: &str = "vrsky.io/finalizer";
+/// Annotation: `disabled` pauses reconciliation of one object; what runs goes on.
+pub const RECONCILE: &str = "vrsky.io/reconcile";
+/// Annotation on a Tenant: `namespace=uid`, comma-separated. Binds a namespace that was deleted and
+/// made again; without it, the new one is a stranger.
+pub const REBIND: &str = "vrsky.io/rebind";
+/// Label of everything that the operator makes in tenants' namespaces.
+pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "vrsky");
+/// Label of runtimes and what belongs to them.
+pub const NAME: (&str, &str) = ("app.kubernetes.io/name", "vrsky-runtime");
+/// Label: the workload.
+pub const INSTANCE: &str = "app.kubernetes.io/instance";
+/// Label: the tenant's name.
+pub const TENANT: &str = "vrsky.io/tenant";
+/// Annotation: the hash of what was applied.
+pub const HASH: &str = "vrsky.io/hash";
+
+/// Name of the Deployment that all flows of a namespace share, and of the ServiceAccount and Secret
+/// of all runtimes in a namespace.
+pub const RUNTIME: &str = "vrsky-runtime";
+/// The Secret's key: the credentials file.
+pub const CREDENTIALS: &str = "nats.creds";
+
+/// In the operator's own namespace: the Secret of all keys.
+pub const KEYS: &str = "vrsky-keys";
+/// The Secret's key.
+pub const KEYS_FILE: &str = "keys.json";
+/// In the operator's own namespace: which namespace, by UID, is whose.
+pub const INVENTORY: &str = "vrsky-inventory";
+/// In the operator's own namespace: the evaluation server's configuration.
+pub const SERVER: &str = "vrsky-nats-server";
+/// In the operator's own namespace: who leads.
+pub const LEASE: &str = "vrsky-operator";
+
+/// The name of a workload: its Deployment, Service and so on.
+pub fn workload(workload: &vrsky_plan::Workload) -> String {
+    workload.flow.as_ref().map_or_else(
+        || RUNTIME.to_owned(),
+        |flow| format!("vrsky-flow-{}", flow.name()),
+    )
+}

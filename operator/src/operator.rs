@@ -1,0 +1,269 @@
+//! The loop: what changed is taken in, and after a moment of quiet one round makes everything true.
+//!
+//! One task owns all state, so a round sees one moment of the cluster and no two rounds overlap. How
+//! it stops: a signal or a lost lease ends the loop between two awaits; nothing is half decided, and
+//! what was half written is found by the next leader, which looks at everything first.
+
+mod finalizers;
+mod round;
+mod statuses;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt};
+use jiff::Timestamp;
+use kube::Client;
+use tokio::time::{Instant, sleep_until, timeout};
+use vrsky_broker::{Broker, Failure, Keys, Revoked};
+use vrsky_compiler::Diagnostic;
+use vrsky_plan::{Plan, Report, TenantId};
+
+use crate::apply::Writer;
+use crate::config::Config;
+use crate::events::Recorder;
+use crate::health::Health;
+use crate::index::{Index, Key};
+use crate::inventory::Inventory;
+use crate::own::{self, Own, Stored};
+use crate::reports::Reports;
+use crate::watch;
+use crate::world::{Before, Incumbents};
+
+/// A burst of changes is taken as one: this long without another, but no longer than the second.
+const QUIET: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_millis(200);
+/// The pause before something that failed is tried again, doubled each time up to the second.
+const AGAIN: Duration = Duration::from_secs(1);
+const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
+/// Each tenant's part of NATS is looked at again after so long, whether or not anything changed.
+const VERIFY: Duration = Duration::from_mins(10);
+/// Tenants that are looked at again in one round, at most.
+const VERIFIED_AT_ONCE: usize = 8;
+/// How often time alone may change something.
+const TICK: Duration = Duration::from_secs(1);
+/// How long connecting to the broker may take.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Reports of all runtimes, with the tenant whose runtime sent them.
+type Reporting = Pin<Box<dyn Stream<Item = (TenantId, Report)> + Send>>;
+
+/// Everything that the operator knows and holds.
+pub struct Operator {
+    config: Config,
+    client: Client,
+    writer: Writer,
+    recorder: Recorder,
+    health: Arc<Health>,
+    own: Own,
+    keys: Stored<Keys>,
+    inventory: Stored<Inventory>,
+    index: Index,
+    reports: Reports,
+    broker: Option<Broker>,
+    was_connected: bool,
+    /// What runs, as far as is known.
+    incumbents: Incumbents,
+    /// What should be.
+    plan: Plan,
+    /// What NATS was last made to follow.
+    applied: Plan,
+    /// When each tenant's part of NATS was last found or made true.
+    verified: BTreeMap<TenantId, Instant>,
+    /// What could not be done for tenants in NATS.
+    failed: BTreeMap<TenantId, Failure>,
+    /// Objects that could not be written, with the reason, for status.
+    refused: BTreeMap<Key, String>,
+    /// The last texts without errors.
+    before: Before,
+    /// What was found last, by origin of the object.
+    diagnostics: BTreeMap<String, Vec<Diagnostic>>,
+    /// Audit entries of grants that ended, by the grant's `namespace/name`.
+    revoked: BTreeMap<String, Revoked>,
+    /// Credentials that were written, by namespace: a hash.
+    credentials: BTreeMap<String, String>,
+    /// When a status changes by itself.
+    changes_at: Option<Timestamp>,
+    /// Failures in a row.
+    attempts: u32,
+}
+
+/// When the next round is due.
+struct Due {
+    at: Option<Instant>,
+    since: Option<Instant>,
+}
+
+impl Operator {
+    /// Reads what the operator keeps; makes it if this is the first start.
+    pub async fn new(
+        config: Config,
+        client: Client,
+        namespace: &str,
+        me: &str,
+        health: Arc<Health>,
+    ) -> Result<Self, own::Error> {
+        let own = Own::new(&client, namespace);
+        let keys = own.keys().await?;
+        if let Some(server) = &config.nats.server {
+            own.server(server, &keys.value).await?;
+        }
+        Ok(Self {
+            writer: Writer::new(client.clone()),
+            recorder: Recorder::new(&client, me),
+            inventory: own.inventory().await?,
+            own,
+            keys,
+            config,
+            client,
+            health,
+            index: Index::default(),
+            reports: Reports::default(),
+            broker: None,
+            incumbents: Incumbents::new(),
+            plan: Plan::empty(),
+            applied: Plan::empty(),
+            was_connected: false,
+            verified: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            before: Before::new(),
+            diagnostics: BTreeMap::new(),
+            revoked: BTreeMap::new(),
+            credentials: BTreeMap::new(),
+            changes_at: None,
+            attempts: 0,
+        })
+    }
+
+    /// Works until it is dropped.
+    pub async fn run(&mut self) {
+        let mut watches = watch::all(&self.client);
+        let mut reporting: Option<Reporting> = None;
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut due = Due::now();
+        loop {
+            tokio::select! {
+                said = watches.next() => match said {
+                    Some((kind, Ok(event))) => if self.index.take(kind, event) { due.soon() },
+                    Some((kind, Err(error))) => {
+                        tracing::warn!(event = "watch_failed", kind = kind.name(), %error);
+                    }
+                    None => return,
+                },
+                Some((tenant, report)) = next(&mut reporting) => {
+                    if self.reports.take(tenant, report, Timestamp::now()) { due.soon() }
+                }
+                _ = tick.tick() => {
+                    if self.broker.is_none() {
+                        reporting = self.connect().await;
+                        if reporting.is_some() { due.soon() }
+                    }
+                    if self.time_changes() { due.soon() }
+                }
+                () = due.come() => {
+                    due = Due { at: None, since: None };
+                    if let Some(pause) = self.round().await { due.after(pause) }
+                }
+            }
+        }
+    }
+
+    /// Tries to reach the broker: its reports, once it is there.
+    async fn connect(&mut self) -> Option<Reporting> {
+        let connecting = Broker::connect(&self.config.nats.url, &self.keys.value);
+        let connected = match timeout(CONNECT, connecting).await {
+            Ok(Ok(broker)) => broker,
+            Ok(Err(error)) => {
+                self.health.waits_for("NATS", Some(error.to_string()));
+                return None;
+            }
+            Err(_) => {
+                self.health.waits_for("NATS", Some("no answer".to_owned()));
+                return None;
+            }
+        };
+        let (incumbents, reports) = match (connected.incumbents().await, connected.reports().await)
+        {
+            (Ok(incumbents), Ok(reports)) => (incumbents, reports),
+            (Err(error), _) | (_, Err(error)) => {
+                self.health.waits_for("NATS", Some(error.to_string()));
+                return None;
+            }
+        };
+        let programs = incumbents.into_values().flatten();
+        self.incumbents = programs
+            .map(|(flow, program)| ((program.tenant.clone(), flow), program))
+            .collect();
+        self.broker = Some(connected);
+        self.health.waits_for("NATS", None);
+        Some(Box::pin(reports))
+    }
+
+    /// Whether the time alone is a reason for a round.
+    fn time_changes(&mut self) -> bool {
+        let now = Timestamp::now();
+        self.reports.forget(now);
+        self.health.turned();
+        let is_connected = self.is_connected();
+        let is_news = is_connected != std::mem::replace(&mut self.was_connected, is_connected);
+        if is_news {
+            let lost = (!is_connected).then(|| "the connection is lost".to_owned());
+            self.health.waits_for("NATS", lost);
+        }
+        is_news || self.changes_at.is_some_and(|at| at <= now) || !self.to_verify().is_empty()
+    }
+
+    /// Whether NATS can be written to.
+    fn is_connected(&self) -> bool {
+        self.broker.as_ref().is_some_and(Broker::is_connected)
+    }
+
+    /// Tenants whose part of NATS has not been looked at for long.
+    fn to_verify(&self) -> BTreeSet<TenantId> {
+        let old = self.verified.iter().filter(|(_, at)| at.elapsed() > VERIFY);
+        old.map(|(id, _)| id.clone())
+            .take(VERIFIED_AT_ONCE)
+            .collect()
+    }
+}
+
+impl Due {
+    fn now() -> Self {
+        Self {
+            at: Some(Instant::now()),
+            since: None,
+        }
+    }
+
+    /// After a moment of quiet, but not put off for ever.
+    fn soon(&mut self) {
+        let now = Instant::now();
+        let since = *self.since.get_or_insert(now);
+        let quiet = (now + QUIET).min(since + PATIENCE);
+        // A pause after a failure is cut short: something has changed.
+        self.at = Some(quiet);
+    }
+
+    fn after(&mut self, pause: Duration) {
+        let at = Instant::now() + pause;
+        self.at = Some(self.at.map_or(at, |before| before.min(at)));
+    }
+
+    async fn come(&self) {
+        match self.at {
+            Some(at) => sleep_until(at).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+async fn next(reporting: &mut Option<Reporting>) -> Option<(TenantId, Report)> {
+    match reporting {
+        Some(reporting) => reporting.next().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,97 @@
+//! What has something in NATS is kept until that is gone.
+
+use jiff::{SignedDuration, Timestamp};
+use vrsky_plan::TenantId;
+
+use super::Operator;
+use crate::index::{Key, Seen};
+use crate::kinds::Kind;
+
+/// The kinds that are kept.
+const KEPT: [Kind; 3] = [Kind::Tenant, Kind::Grant, Kind::Flow];
+/// So long, and no longer, does a deletion wait. What is left in NATS then is not forgotten: every
+/// round compares it with the plan.
+const AT_MOST: SignedDuration = SignedDuration::from_mins(5);
+
+impl Operator {
+    /// Puts the finalizer on what will have something in NATS. True if nothing failed.
+    pub(super) async fn keep(&mut self) -> bool {
+        let objects: Vec<(Key, Seen)> = KEPT
+            .into_iter()
+            .flat_map(|kind| self.index.of(kind))
+            .filter(|(_, seen)| !seen.is_deleting() && !seen.is_kept())
+            .filter(|(key, _)| {
+                key.kind == Kind::Tenant
+                    || self.inventory.value.namespaces.contains_key(&key.namespace)
+            })
+            .map(|(key, seen)| (key.clone(), seen.clone()))
+            .collect();
+        self.finalize(objects, true).await
+    }
+
+    /// Takes the finalizer off what has nothing in NATS any more. True if nothing failed.
+    pub(super) async fn let_go(&mut self) -> bool {
+        let now = Timestamp::now();
+        let objects: Vec<(Key, Seen)> = KEPT
+            .into_iter()
+            .flat_map(|kind| self.index.of(kind))
+            .filter(|(_, seen)| seen.is_deleting() && seen.is_kept())
+            .filter(|(key, seen)| is_overdue(seen, now) || self.is_gone(key, seen))
+            .map(|(key, seen)| (key.clone(), seen.clone()))
+            .collect();
+        for (key, seen) in &objects {
+            if is_overdue(seen, now) && !self.is_gone(key, seen) {
+                tracing::warn!(event = "deletion_overdue", object = key.origin());
+            }
+        }
+        self.finalize(objects, false).await
+    }
+
+    async fn finalize(&self, objects: Vec<(Key, Seen)>, keep: bool) -> bool {
+        if objects.is_empty() {
+            return true;
+        }
+        let failed = self.writer.finalizers(objects, keep).await;
+        for error in &failed {
+            tracing::warn!(event = "finalizer_failed", %error);
+        }
+        failed.is_empty()
+    }
+
+    /// Whether NATS and Kubernetes have nothing of the object any more.
+    fn is_gone(&self, key: &Key, seen: &Seen) -> bool {
+        match key.kind {
+            Kind::Tenant => {
+                let id = TenantId::of(seen.uid());
+                self.is_settled(&id) && !self.has_objects(&key.name)
+            }
+            // A revocation is a matter of both sides, whoever they are.
+            Kind::Grant => self.failed.is_empty() && self.is_owner_settled(key),
+            _ => self.is_owner_settled(key),
+        }
+    }
+
+    /// Whether the tenant of the object's namespace is as planned; true if it has none.
+    fn is_owner_settled(&self, key: &Key) -> bool {
+        let pin = self.inventory.value.namespaces.get(&key.namespace);
+        pin.is_none_or(|pin| self.is_settled(&TenantId::of(&pin.tenant)))
+    }
+
+    /// Whether a tenant's part of NATS is as planned.
+    fn is_settled(&self, id: &TenantId) -> bool {
+        let was_never = self.keys.value.tenant_ids().all(|one| one != id);
+        was_never || (self.verified.contains_key(id) && !self.failed.contains_key(id))
+    }
+
+    /// Whether there is anything of a tenant's in Kubernetes that the operator made.
+    fn has_objects(&self, tenant: &str) -> bool {
+        let made = Kind::MADE.into_iter().flat_map(|kind| self.index.of(kind));
+        made.into_iter()
+            .any(|(_, seen)| seen.label(crate::names::TENANT) == Some(tenant))
+    }
+}
+
+fn is_overdue(seen: &Seen, now: Timestamp) -> bool {
+    let asked = seen.metadata.deletion_timestamp.as_ref();
+    asked.is_some_and(|asked| now.duration_since(asked.0) > AT_MOST)
+}

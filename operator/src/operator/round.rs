@@ -1,0 +1,237 @@
+//! One round: World → plan → NATS → Kubernetes → status.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+use vrsky_broker::Failure;
+use vrsky_compiler::{Compiled, Severity, compile};
+use vrsky_plan::{Plan, TenantId};
+
+use super::{AGAIN, AGAIN_AT_MOST, Operator};
+use crate::kinds::Kind;
+use crate::reconcile::{self, Action, reconcile};
+use crate::{objects, world};
+
+impl Operator {
+    /// Makes true what is seen now. What fails is tried again after the pause that it returns; the
+    /// rest of the round is not held up by it.
+    pub(super) async fn round(&mut self) -> Option<Duration> {
+        if !self.index.is_ready() {
+            let missing: Vec<&str> = self.index.missing().map(Kind::name).collect();
+            let missing = format!("the lists of {}", missing.join(", "));
+            self.health.waits_for("the API server", Some(missing));
+            return None;
+        }
+        self.health.waits_for("the API server", None);
+        let began = Instant::now();
+        let done = self.make_true().await;
+        self.health.round(began.elapsed(), self.failed.len());
+        match done {
+            Ok(true) => {
+                self.attempts = 0;
+                None
+            }
+            Ok(false) => Some(self.pause()),
+            Err(error) => {
+                tracing::warn!(event = "round_failed", %error);
+                Some(self.pause())
+            }
+        }
+    }
+
+    /// True if nothing failed.
+    async fn make_true(&mut self) -> Result<bool, crate::own::Error> {
+        let inventory = self.inventory.value.follow(&self.index);
+        if inventory != self.inventory.value {
+            self.inventory.value = inventory;
+            self.own.put_inventory(&mut self.inventory).await?;
+        }
+        let compiled = self.compile();
+        let plan = compiled.plan;
+        let is_kept = self.keep().await;
+        if self.keys.value.provide(&plan)? {
+            self.own.put_keys(&mut self.keys).await?;
+        }
+        let in_nats = self.in_nats(&plan).await;
+        let in_kubernetes = self.in_kubernetes(&plan).await;
+        self.plan = plan;
+        let is_let_go = self.let_go().await;
+        let is_told = self.tell().await;
+        Ok(is_kept && in_nats && in_kubernetes && is_let_go && is_told)
+    }
+
+    fn compile(&mut self) -> Compiled {
+        let incumbents = std::mem::take(&mut self.incumbents);
+        let world = world::build(
+            &self.index,
+            &self.inventory.value,
+            &self.before,
+            incumbents,
+            Timestamp::now(),
+        );
+        let mut compiled = compile(&world);
+        self.incumbents = world.incumbents;
+        let mut found: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for diagnostic in std::mem::take(&mut compiled.diagnostics) {
+            let origin = &world.documents[diagnostic.primary.document].origin;
+            found.entry(origin.clone()).or_default().push(diagnostic);
+        }
+        for (key, seen) in Kind::OURS.into_iter().flat_map(|kind| self.index.of(kind)) {
+            let is_wrong = found
+                .get(&key.origin())
+                .is_some_and(|found| found.iter().any(|one| one.severity == Severity::Error));
+            if !is_wrong && !seen.is_paused() && !seen.is_deleting() {
+                self.before.insert(key.clone(), seen.text.clone());
+            }
+        }
+        let index = &self.index;
+        self.before.retain(|key, _| index.get(key).is_some());
+        self.diagnostics = found;
+        compiled
+    }
+
+    /// NATS follows the plan, for the tenants that need it. Who failed is tried again next time.
+    async fn in_nats(&mut self, plan: &Plan) -> bool {
+        let Some(broker) = self.broker.as_ref().filter(|broker| broker.is_connected()) else {
+            // The tick looks for it.
+            return true;
+        };
+        let mut touched = reconcile::touched(&self.applied, plan);
+        touched.extend(self.to_verify());
+        touched.extend(self.failed.keys().cloned());
+        // At the start: everybody, also those who are gone.
+        if self.verified.is_empty() {
+            touched.extend(self.keys.value.tenant_ids().cloned());
+        }
+        let touched = reconcile::with_owners(plan, touched);
+        if touched.is_empty() {
+            return true;
+        }
+        let applied = match broker.apply_some(plan, &self.keys.value, &touched).await {
+            Ok(applied) => applied,
+            Err(error) => {
+                tracing::warn!(event = "broker_failed", %error, reason = error.reason());
+                self.failed.extend(touched.into_iter().map(|tenant| {
+                    let failure = Failure {
+                        tenant: tenant.clone(),
+                        reason: error.reason(),
+                        message: error.to_string(),
+                    };
+                    (tenant, failure)
+                }));
+                return false;
+            }
+        };
+        self.applied.clone_from(plan);
+        for action in &applied.actions {
+            tracing::info!(event = "broker", tenant = %action.tenant, verb = action.verb.words(), object = action.object);
+        }
+        for revoked in applied.revoked {
+            tracing::info!(event = "revoked", grant = revoked.grant, reader = %revoked.reader, flow = %revoked.flow, removed = revoked.purged);
+            self.revoked.insert(revoked.grant.clone(), revoked);
+        }
+        let failed = by_tenant(applied.failed);
+        let now = Instant::now();
+        for id in &touched {
+            self.failed.remove(id);
+            if failed.contains_key(id) {
+                self.verified.remove(id);
+            } else {
+                self.verified.insert(id.clone(), now);
+            }
+        }
+        let is_done = failed.is_empty();
+        self.failed.extend(failed);
+        self.remember(plan, &touched).await;
+        is_done
+    }
+
+    /// What runs now: what was planned, where nothing failed; what is read, where something did.
+    async fn remember(&mut self, plan: &Plan, touched: &BTreeSet<TenantId>) {
+        let is_settled = !touched.iter().any(|id| self.failed.contains_key(id));
+        let read = match (&self.broker, is_settled) {
+            (Some(broker), false) => broker.incumbents().await.ok(),
+            _ => None,
+        };
+        self.incumbents = match read {
+            Some(read) => read
+                .into_values()
+                .flatten()
+                .map(|(flow, program)| ((program.tenant.clone(), flow), program))
+                .collect(),
+            None => plan
+                .tenants
+                .iter()
+                .flat_map(|(name, tenant)| {
+                    let programs = tenant.programs.iter();
+                    programs
+                        .map(move |(flow, program)| ((name.clone(), flow.clone()), program.clone()))
+                })
+                .collect(),
+        };
+    }
+
+    /// Kubernetes follows the plan.
+    async fn in_kubernetes(&mut self, plan: &Plan) -> bool {
+        let desired = objects::desired(plan, &self.config);
+        let mut actions = Vec::new();
+        let mut written = BTreeMap::new();
+        for (name, tenant) in &plan.tenants {
+            for workload in &tenant.workloads {
+                let namespace = &workload.namespace;
+                let Ok(credentials) = self.keys.value.credentials(&tenant.id, "runtime") else {
+                    continue;
+                };
+                let hash = format!("{:x}", Sha256::digest(credentials.as_bytes()));
+                if self.credentials.get(namespace) != Some(&hash) {
+                    let (key, secret) = objects::secret(name, namespace, &credentials);
+                    actions.push(Action::Apply(key, secret));
+                    written.insert(namespace.clone(), hash);
+                }
+            }
+        }
+        actions.extend(reconcile(&desired, &self.index));
+        // The order of kinds, with the Secrets in their place.
+        let rank = |action: &Action| match action {
+            Action::Apply(key, _) => Kind::MADE.iter().position(|kind| *kind == key.kind),
+            Action::Delete { .. } => None,
+        };
+        actions.sort_by_key(|action| rank(action).unwrap_or(Kind::MADE.len()));
+        let tenants = plan.tenants.values();
+        let namespaces: BTreeSet<&str> = tenants
+            .flat_map(|tenant| &tenant.workloads)
+            .map(|workload| workload.namespace.as_str())
+            .collect();
+        let failed = self.writer.carry_out(actions, &namespaces).await;
+        self.credentials
+            .retain(|namespace, _| namespaces.contains(namespace.as_str()));
+        self.refused.clear();
+        for error in &failed {
+            tracing::warn!(event = "write_failed", %error);
+            let key = error.key();
+            if key.kind == Kind::Secret {
+                written.remove(&key.namespace);
+            }
+            self.refused.insert(key.clone(), error.to_string());
+        }
+        self.credentials.extend(written);
+        failed.is_empty()
+    }
+
+    /// Doubled at each failure in a row.
+    fn pause(&mut self) -> Duration {
+        let pause = AGAIN * 2_u32.saturating_pow(self.attempts.min(6));
+        self.attempts += 1;
+        pause.min(AGAIN_AT_MOST)
+    }
+}
+
+fn by_tenant(failed: Vec<Failure>) -> BTreeMap<TenantId, Failure> {
+    failed
+        .into_iter()
+        .map(|failure| (failure.tenant.clone(), failure))
+        .collect()
+}

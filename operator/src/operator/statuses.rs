@@ -1,0 +1,328 @@
+//! What is known becomes status, and is written where it differs.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use vrsky_compiler::Diagnostic;
+use vrsky_crds::status::Status;
+use vrsky_plan::{FlowId, Program, Tenant, TenantId, TenantName};
+
+use super::Operator;
+use crate::events::Transition;
+use crate::index::{Key, Seen};
+use crate::kinds::Kind;
+use crate::names;
+use crate::pods;
+use crate::status;
+use crate::status::facts::{
+    Apply, ConnectorFacts, Deleting, End, Facts, FlowFacts, GrantFacts, Heard, Planned, Revocation,
+    Tenancy, TenantFacts, TopicFacts, Trouble, Workload,
+};
+
+impl Operator {
+    /// Writes every status that differs from what is seen, and tells of transitions. True if nothing
+    /// failed.
+    pub(super) async fn tell(&mut self) -> bool {
+        let now = Timestamp::now();
+        let mut writes = Vec::new();
+        let mut transitions = Vec::new();
+        let mut count: BTreeMap<(&'static str, bool), usize> = BTreeMap::new();
+        let mut next: Option<Timestamp> = None;
+        for (key, seen) in Kind::OURS.into_iter().flat_map(|kind| self.index.of(kind)) {
+            let previous = previous(seen);
+            let (wanted, change) = self.status(key, seen, &previous, now);
+            next = next.into_iter().chain(change).min();
+            let is_ready = ready(&wanted).is_some_and(|(status, _, _)| status == "True");
+            *count.entry((key.kind.name(), is_ready)).or_default() += 1;
+            if wanted != previous {
+                transitions.extend(
+                    transition(&previous, &wanted).map(|it| (key.clone(), seen.clone(), it)),
+                );
+                writes.push((key.clone(), json!(wanted)));
+            }
+        }
+        self.changes_at = next;
+        self.health.objects(count);
+        let failed = self.writer.statuses(writes).await;
+        for error in &failed {
+            tracing::warn!(event = "status_failed", %error);
+        }
+        for (key, seen, transition) in transitions {
+            self.recorder.tell(&key, &seen, transition).await;
+        }
+        failed.is_empty()
+    }
+
+    /// An object's status, and when it changes by itself.
+    fn status(
+        &self,
+        key: &Key,
+        seen: &Seen,
+        previous: &Status,
+        now: Timestamp,
+    ) -> (Status, Option<Timestamp>) {
+        let found = self.diagnostics.get(&key.origin());
+        let diagnostics: Vec<&Diagnostic> = found.into_iter().flatten().collect();
+        let owner = self.owner(key, seen);
+        let object = self.facts(key, seen, owner, &diagnostics);
+        match key.kind {
+            Kind::Flow => self.flow(key, object, owner, previous, now),
+            Kind::Grant => {
+                let status = status::grant(&self.grant(key, seen, object), previous, now);
+                let next = status::next_change(&status, &[], now);
+                (status, next)
+            }
+            Kind::Tenant => {
+                let (missing, replaced) = self.namespaces(seen);
+                let facts = TenantFacts {
+                    object,
+                    missing: &missing,
+                    replaced: &replaced,
+                };
+                let status = status::tenant(&facts, previous, now);
+                let next = status::next_change(&status, &[], now);
+                (status, next)
+            }
+            Kind::Topic => {
+                let status = status::topic(&TopicFacts { object }, previous, now);
+                let next = status::next_change(&status, &[], now);
+                (status, next)
+            }
+            _ => {
+                let status = status::connector(&ConnectorFacts { object }, previous, now);
+                let next = status::next_change(&status, &[], now);
+                (status, next)
+            }
+        }
+    }
+
+    fn facts<'a>(
+        &'a self,
+        key: &'a Key,
+        seen: &Seen,
+        owner: Option<(&TenantName, &Tenant)>,
+        diagnostics: &'a [&'a Diagnostic],
+    ) -> Facts<'a> {
+        let id = match key.kind {
+            Kind::Tenant => Some(TenantId::of(seen.uid())),
+            _ => owner.map(|(_, tenant)| tenant.id.clone()),
+        };
+        Facts {
+            namespace: &key.namespace,
+            name: &key.name,
+            generation: seen.generation(),
+            deleting: seen.is_deleting().then(Deleting::default),
+            paused: seen.is_paused(),
+            held: seen.is_paused(),
+            diagnostics,
+            tenancy: self.tenancy(key, owner.is_some()),
+            apply: id.map_or(Apply::Pending, |id| self.applied_to(&id)),
+        }
+    }
+
+    /// The tenant of an object, if the plan has it.
+    fn owner(&self, key: &Key, seen: &Seen) -> Option<(&TenantName, &Tenant)> {
+        let uid = match key.kind {
+            Kind::Tenant => seen.uid(),
+            _ => &self.inventory.value.namespaces.get(&key.namespace)?.tenant,
+        };
+        let id = TenantId::of(uid);
+        self.plan.tenants.iter().find(|(_, tenant)| tenant.id == id)
+    }
+
+    fn tenancy(&self, key: &Key, has_owner: bool) -> Tenancy {
+        if key.kind == Kind::Tenant {
+            return Tenancy::Bound;
+        }
+        if self
+            .inventory
+            .value
+            .is_stranger(&self.index, &key.namespace)
+        {
+            Tenancy::Replaced
+        } else if has_owner {
+            Tenancy::Bound
+        } else {
+            Tenancy::Unbound
+        }
+    }
+
+    /// Whether NATS follows the plan of a tenant.
+    fn applied_to(&self, id: &TenantId) -> Apply<'_> {
+        if !self.is_connected() {
+            return Apply::Away {
+                message: "NATS cannot be reached",
+            };
+        }
+        match self.failed.get(id) {
+            Some(failure) if failure.reason == "BrokerUnavailable" => Apply::Away {
+                message: &failure.message,
+            },
+            Some(failure) => Apply::Failed(Trouble {
+                reason: failure.reason,
+                message: &failure.message,
+            }),
+            None if self.verified.contains_key(id) => Apply::Done,
+            None => Apply::Pending,
+        }
+    }
+
+    fn flow(
+        &self,
+        key: &Key,
+        mut object: Facts<'_>,
+        owner: Option<(&TenantName, &Tenant)>,
+        previous: &Status,
+        now: Timestamp,
+    ) -> (Status, Option<Timestamp>) {
+        let id = FlowId::new(&key.namespace, &key.name).ok();
+        let planned = owner.zip(id.as_ref()).and_then(|((_, tenant), id)| {
+            let program = tenant.programs.get(id)?;
+            let workload = tenant.workloads.iter().find(|workload| {
+                workload.namespace == key.namespace
+                    && workload.flow.as_ref().is_none_or(|flow| flow == id)
+            })?;
+            Some((tenant, program, workload))
+        });
+        let reports: Vec<Heard<'_>> = owner
+            .zip(id.as_ref())
+            .into_iter()
+            .flat_map(|((_, tenant), id)| self.reports.of(&tenant.id, id))
+            .map(|heard| Heard {
+                report: &heard.report,
+                received: heard.at,
+            })
+            .collect();
+        let name = planned.map(|(_, _, workload)| names::workload(workload));
+        let deployment = name.as_ref().and_then(|name| {
+            let key = Key::new(Kind::Deployment, &key.namespace, name);
+            self.index.get(&key)
+        });
+        let trouble = name
+            .as_ref()
+            .and_then(|name| pods::trouble(&self.index, &key.namespace, name));
+        let refused = name.as_ref().and_then(|name| {
+            let key = Key::new(Kind::Deployment, &key.namespace, name);
+            self.refused.get(&key)
+        });
+        if let (Apply::Done, Some(message)) = (object.apply, refused) {
+            object.apply = Apply::Failed(Trouble {
+                reason: "WriteRefused",
+                message,
+            });
+        }
+        let url = planned.and_then(|(_, program, _)| self.url(program, name.as_deref()?));
+        let facts = FlowFacts {
+            object,
+            program: planned.map(|(_, program, _)| Planned::from(program)),
+            workload: name.as_deref().map(|name| Workload {
+                name,
+                available: deployment.is_some_and(pods::is_available),
+                trouble: trouble.as_ref().map(pods::Found::trouble),
+            }),
+            reports: &reports,
+            url: url.as_deref(),
+        };
+        let status = status::flow(&facts, previous, now);
+        let next = status::next_change(&status, &reports, now);
+        (status, next)
+    }
+
+    /// Where a flow's webhook is reached: `<base>/<tenant>/<path>`.
+    fn url(&self, program: &Program, workload: &str) -> Option<String> {
+        let path = program.webhook()?.trim_start_matches('/');
+        let base = self.config.webhooks.url.as_ref().map_or_else(
+            || {
+                let namespace = program.flow.namespace();
+                format!(
+                    "http://{workload}.{namespace}.svc:{}",
+                    crate::objects::WEBHOOK_PORT
+                )
+            },
+            |url| url.trim_end_matches('/').to_owned(),
+        );
+        Some(format!("{base}/{}/{path}", program.tenant))
+    }
+
+    fn grant<'a>(&'a self, key: &Key, seen: &Seen, mut object: Facts<'a>) -> GrantFacts<'a> {
+        let name = format!("{}/{}", key.namespace, key.name);
+        let spec = &seen.data["spec"];
+        let expires = spec["expires"]
+            .as_str()
+            .and_then(|text| text.parse::<Timestamp>().ok());
+        let end = if spec["revoked"] == true {
+            Some(End::Revoked)
+        } else if expires.is_some_and(|expires| expires <= Timestamp::now()) {
+            Some(End::Expired)
+        } else {
+            None
+        };
+        let readers = self.plan.tenants.values().flat_map(|tenant| {
+            let imports = tenant.imports.iter();
+            imports.map(move |import| (&tenant.id, import))
+        });
+        let readers: Vec<&TenantId> = readers
+            .filter(|(_, import)| import.grant == name)
+            .map(|(id, _)| id)
+            .collect();
+        // The worse of both sides.
+        for id in &readers {
+            if object.apply == Apply::Done {
+                object.apply = self.applied_to(id);
+            }
+        }
+        GrantFacts {
+            object,
+            end,
+            readers: readers.len(),
+            revocation: self.revoked.get(&name).map(|revoked| Revocation {
+                at: Timestamp::from_millisecond(i64::try_from(revoked.at_ms).unwrap_or_default())
+                    .unwrap_or_default(),
+                messages_removed: revoked.purged,
+            }),
+        }
+    }
+
+    /// Namespaces that a Tenant lists and that are not there, or not the ones that were bound.
+    fn namespaces<'a>(&self, tenant: &'a Seen) -> (Vec<&'a str>, Vec<&'a str>) {
+        let listed = tenant.data["spec"]["namespaces"].as_array();
+        let listed = listed.into_iter().flatten().filter_map(Value::as_str);
+        let (mut missing, mut replaced) = (Vec::new(), Vec::new());
+        for namespace in listed {
+            if self
+                .index
+                .get(&Key::new(Kind::Namespace, "", namespace))
+                .is_none()
+            {
+                missing.push(namespace);
+            } else if self.inventory.value.is_stranger(&self.index, namespace) {
+                replaced.push(namespace);
+            }
+        }
+        (missing, replaced)
+    }
+}
+
+/// What the object's status says now. One that cannot be read is written anew.
+fn previous(seen: &Seen) -> Status {
+    serde_json::from_value(seen.data["status"].clone()).unwrap_or_default()
+}
+
+/// The status, reason and message of `Ready`.
+fn ready(status: &Status) -> Option<(&str, &str, &str)> {
+    let ready = status.conditions.iter().find(|one| one.type_ == "Ready")?;
+    Some((&ready.status, &ready.reason, &ready.message))
+}
+
+/// What to tell of a change: `Ready` has another status or another reason.
+fn transition(before: &Status, after: &Status) -> Option<Transition> {
+    let (status, reason, message) = ready(after)?;
+    let is_news = ready(before).is_none_or(|(old, why, _)| (old, why) != (status, reason));
+    let is_stalled = after.conditions.iter().any(|one| one.type_ == "Stalled");
+    is_news.then(|| Transition {
+        reason: reason.to_owned(),
+        note: message.to_owned(),
+        is_bad: is_stalled,
+    })
+}

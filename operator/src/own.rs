@@ -1,0 +1,201 @@
+//! What the operator keeps in its own namespace: keys, the inventory, the evaluation server's
+//! configuration. Losing these means a new installation, so they are written before anything that
+//! depends on them.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::api::{ObjectMeta, PostParams};
+use kube::{Api, Client};
+use vrsky_broker::{Keys, ServerConfig};
+
+use crate::config::{self, Server};
+use crate::inventory::Inventory;
+use crate::names::{INVENTORY, KEYS, KEYS_FILE, SERVER};
+
+/// Why the operator's own state cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server.
+    #[error("{what}: {source}")]
+    Api {
+        /// What was read or written.
+        what: &'static str,
+        /// What it said.
+        source: Box<kube::Error>,
+    },
+    /// Something in the operator's namespace is not what the operator wrote.
+    #[error("{what} cannot be read; restore it from a backup (docs/install.md)")]
+    Unreadable {
+        /// What was read.
+        what: &'static str,
+    },
+    /// Keys cannot be made or used.
+    #[error(transparent)]
+    Broker(#[from] vrsky_broker::Error),
+    /// The configuration's sizes.
+    #[error("nats.server: {0:?} is not a number of bytes such as 10Gi")]
+    Size(String),
+}
+
+/// An object of the operator's own, with the version that the next write has to name.
+#[derive(Clone, Debug)]
+pub struct Stored<T> {
+    /// What it says.
+    pub value: T,
+    version: Option<String>,
+}
+
+/// The operator's own namespace.
+#[derive(Clone)]
+pub struct Own {
+    secrets: Api<Secret>,
+    maps: Api<ConfigMap>,
+}
+
+impl Own {
+    /// The namespace `namespace`.
+    pub fn new(client: &Client, namespace: &str) -> Self {
+        Self {
+            secrets: Api::namespaced(client.clone(), namespace),
+            maps: Api::namespaced(client.clone(), namespace),
+        }
+    }
+
+    /// The keys; made and stored if there are none.
+    pub async fn keys(&self) -> Result<Stored<Keys>, Error> {
+        let what = "Secret vrsky-keys";
+        let found = self.secrets.get_opt(KEYS).await;
+        match found.map_err(|error| api(what, error))? {
+            Some(secret) => {
+                let data = secret.data.unwrap_or_default();
+                let keys = data.get(KEYS_FILE).ok_or(Error::Unreadable { what })?;
+                Ok(Stored {
+                    value: serde_json::from_slice(&keys.0)
+                        .map_err(|_| Error::Unreadable { what })?,
+                    version: secret.metadata.resource_version,
+                })
+            }
+            None => {
+                let mut stored = Stored {
+                    value: Keys::generate()?,
+                    version: None,
+                };
+                self.put_keys(&mut stored).await?;
+                Ok(stored)
+            }
+        }
+    }
+
+    /// Stores the keys; refused if somebody else has stored others since they were read.
+    pub async fn put_keys(&self, keys: &mut Stored<Keys>) -> Result<(), Error> {
+        let what = "Secret vrsky-keys";
+        let text = serde_json::to_vec(&keys.value).map_err(|_| Error::Unreadable { what })?;
+        let secret = Secret {
+            metadata: metadata(KEYS, keys.version.clone()),
+            data: Some(BTreeMap::from([(KEYS_FILE.to_owned(), ByteString(text))])),
+            ..Secret::default()
+        };
+        let parameters = PostParams::default();
+        let written = if keys.version.is_some() {
+            self.secrets.replace(KEYS, &parameters, &secret).await
+        } else {
+            self.secrets.create(&parameters, &secret).await
+        };
+        let written = written.map_err(|error| api(what, error))?;
+        keys.version = written.metadata.resource_version;
+        Ok(())
+    }
+
+    /// The inventory; empty if there is none.
+    pub async fn inventory(&self) -> Result<Stored<Inventory>, Error> {
+        let what = "ConfigMap vrsky-inventory";
+        let found = self.maps.get_opt(INVENTORY).await;
+        let Some(map) = found.map_err(|error| api(what, error))? else {
+            return Ok(Stored {
+                value: Inventory::default(),
+                version: None,
+            });
+        };
+        let data = map.data.unwrap_or_default();
+        let text = data.get(INVENTORY).ok_or(Error::Unreadable { what })?;
+        Ok(Stored {
+            value: serde_json::from_str(text).map_err(|_| Error::Unreadable { what })?,
+            version: map.metadata.resource_version,
+        })
+    }
+
+    /// Stores the inventory.
+    pub async fn put_inventory(&self, inventory: &mut Stored<Inventory>) -> Result<(), Error> {
+        let what = "ConfigMap vrsky-inventory";
+        let text =
+            serde_json::to_string(&inventory.value).map_err(|_| Error::Unreadable { what })?;
+        let version = self
+            .put_map(what, INVENTORY, INVENTORY, text, inventory.version.clone())
+            .await?;
+        inventory.version = version;
+        Ok(())
+    }
+
+    /// Makes the evaluation server's configuration what the keys ask for.
+    pub async fn server(&self, server: &Server, keys: &Keys) -> Result<(), Error> {
+        let what = "ConfigMap vrsky-nats-server";
+        let file = "nats.conf";
+        let size = |text: &String| config::bytes(text).ok_or_else(|| Error::Size(text.clone()));
+        let mut config = ServerConfig::local(&server.store_dir);
+        "0.0.0.0".clone_into(&mut config.host);
+        config.port = Some(4222);
+        config.max_file_store = size(&server.max_file_store)?;
+        config.max_memory_store = size(&server.max_memory_store)?;
+        let text = config.render(keys)?;
+        let found = self.maps.get_opt(SERVER).await;
+        let found = found.map_err(|error| api(what, error))?;
+        let held = found.as_ref().and_then(|map| map.data.as_ref()?.get(file));
+        if held == Some(&text) {
+            return Ok(());
+        }
+        let version = found.and_then(|map| map.metadata.resource_version);
+        self.put_map(what, SERVER, file, text, version).await?;
+        Ok(())
+    }
+
+    async fn put_map(
+        &self,
+        what: &'static str,
+        name: &str,
+        file: &str,
+        text: String,
+        version: Option<String>,
+    ) -> Result<Option<String>, Error> {
+        let is_new = version.is_none();
+        let map = ConfigMap {
+            metadata: metadata(name, version),
+            data: Some(BTreeMap::from([(file.to_owned(), text)])),
+            ..ConfigMap::default()
+        };
+        let parameters = PostParams::default();
+        let written = if is_new {
+            self.maps.create(&parameters, &map).await
+        } else {
+            self.maps.replace(name, &parameters, &map).await
+        };
+        let written = written.map_err(|error| api(what, error))?;
+        Ok(written.metadata.resource_version)
+    }
+}
+
+fn metadata(name: &str, version: Option<String>) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(name.to_owned()),
+        resource_version: version,
+        ..ObjectMeta::default()
+    }
+}
+
+fn api(what: &'static str, error: kube::Error) -> Error {
+    Error::Api {
+        what,
+        source: Box::new(error),
+    }
+}

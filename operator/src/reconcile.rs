@@ -1,0 +1,168 @@
+//! From what should be and what is to what is to be done. Pure: it never reads the cluster.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use vrsky_plan::{Plan, TenantId};
+
+use crate::index::{Index, Key, Seen};
+use crate::kinds::Kind;
+use crate::names::{HASH, NAME};
+use crate::objects::Objects;
+
+/// One write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Server-side apply of a whole object.
+    Apply(Key, Value),
+    /// Deletion, if it is still the object that was seen.
+    Delete {
+        /// Which.
+        key: Key,
+        /// Its UID.
+        uid: String,
+        /// Its version.
+        resource_version: String,
+    },
+}
+
+impl Action {
+    /// The object that it is about.
+    pub fn key(&self) -> &Key {
+        match self {
+            Self::Apply(key, _) | Self::Delete { key, .. } => key,
+        }
+    }
+}
+
+/// What is to be done in tenants' namespaces, in order: what is made in the order of
+/// [`Kind::MADE`], then what goes, in the reverse order. Nothing goes while a list is incomplete.
+pub fn reconcile(desired: &Objects, observed: &Index) -> Vec<Action> {
+    let mut actions = Vec::new();
+    for kind in Kind::MADE {
+        for (key, object) in desired.iter().filter(|(key, _)| key.kind == kind) {
+            if is_there(observed, &key.namespace) && differs(object, observed.get(key)) {
+                actions.push(Action::Apply(key.clone(), object.clone()));
+            }
+        }
+    }
+    if !observed.is_ready() {
+        return actions;
+    }
+    for kind in Kind::MADE.into_iter().rev() {
+        let gone = observed.of(kind).filter(|(key, seen)| {
+            !desired.contains_key(*key) && is_made(seen) && !seen.is_deleting()
+        });
+        actions.extend(gone.map(|(key, seen)| Action::Delete {
+            key: key.clone(),
+            uid: seen.uid().to_owned(),
+            resource_version: seen.metadata.resource_version.clone().unwrap_or_default(),
+        }));
+    }
+    actions
+}
+
+/// The tenants that a change from `before` to `after` can touch: those whose part differs, and the
+/// owners of what they read or read before.
+pub fn touched(before: &Plan, after: &Plan) -> BTreeSet<TenantId> {
+    let mut touched = BTreeSet::new();
+    let names: BTreeSet<_> = before.tenants.keys().chain(after.tenants.keys()).collect();
+    for name in names {
+        let (old, new) = (before.tenants.get(name), after.tenants.get(name));
+        if old == new {
+            continue;
+        }
+        for tenant in old.into_iter().chain(new) {
+            touched.insert(tenant.id.clone());
+            touched.extend(tenant.imports.iter().map(|import| import.owner_id.clone()));
+        }
+    }
+    touched
+}
+
+/// `tenants` with the owners of what they read: a grant is one matter of both sides.
+pub fn with_owners(plan: &Plan, mut tenants: BTreeSet<TenantId>) -> BTreeSet<TenantId> {
+    let readers = plan.tenants.values();
+    let owners: Vec<TenantId> = readers
+        .filter(|reader| tenants.contains(&reader.id))
+        .flat_map(|reader| reader.imports.iter().map(|import| import.owner_id.clone()))
+        .collect();
+    tenants.extend(owners);
+    tenants
+}
+
+/// Whether a namespace exists and is to stay.
+fn is_there(observed: &Index, namespace: &str) -> bool {
+    observed
+        .get(&Key::new(Kind::Namespace, "", namespace))
+        .is_some_and(|seen| !seen.is_deleting())
+}
+
+/// Whether the operator made it: a label alone may be anybody's.
+fn is_made(seen: &Seen) -> bool {
+    seen.label(NAME.0) == Some(NAME.1) && seen.annotation(HASH).is_some()
+}
+
+/// Whether an object is not as it should be.
+fn differs(desired: &Value, seen: Option<&Seen>) -> bool {
+    let Some(seen) = seen else { return true };
+    let hash = desired["metadata"]["annotations"][HASH].as_str();
+    if seen.annotation(HASH) != hash {
+        return true;
+    }
+    let labels = serde_json::json!(seen.metadata.labels);
+    if !covers(&labels, &desired["metadata"]["labels"]) {
+        return true;
+    }
+    let fields = desired.as_object().into_iter().flatten();
+    fields
+        .filter(|(field, _)| !matches!(field.as_str(), "apiVersion" | "kind" | "metadata"))
+        .any(|(field, value)| !covers(&seen.data[field], value))
+}
+
+/// Whether `actual` has all that `wanted` says; what the API server or others add does not count.
+fn covers(actual: &Value, wanted: &Value) -> bool {
+    match (actual, wanted) {
+        (Value::Object(actual), Value::Object(wanted)) => wanted.iter().all(|(field, wanted)| {
+            // Vertical autoscalers own these once a pod runs, and the server writes them in its own
+            // notation.
+            if matches!(field.as_str(), "limits" | "requests") {
+                return true;
+            }
+            match actual.get(field) {
+                Some(actual) => covers(actual, wanted),
+                None => is_empty(wanted),
+            }
+        }),
+        (Value::Array(actual), Value::Array(wanted)) => covers_list(actual, wanted),
+        _ => actual == wanted,
+    }
+}
+
+/// Lists of named things are compared by name: others may add to them. Other lists are compared
+/// whole.
+fn covers_list(actual: &[Value], wanted: &[Value]) -> bool {
+    if !wanted.is_empty() && wanted.iter().all(|one| one["name"].is_string()) {
+        return wanted.iter().all(|wanted| {
+            let same = actual.iter().find(|one| one["name"] == wanted["name"]);
+            same.is_some_and(|actual| covers(actual, wanted))
+        });
+    }
+    actual.len() == wanted.len()
+        && actual
+            .iter()
+            .zip(wanted)
+            .all(|(actual, wanted)| covers(actual, wanted))
+}
+
+/// The server leaves empty things out.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.values().all(is_empty),
+        Value::Bool(value) => !value,
+        Value::String(text) => text.is_empty(),
+        Value::Number(_) => false,
+    }
+}
