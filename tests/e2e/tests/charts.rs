@@ -150,9 +150,14 @@ fn all_values_arrive() {
     let server = one(&objects, "StatefulSet", "vrsky-nats");
     let server_pod = &server["spec"]["template"]["spec"];
     scheduled.extend(
-        ["nodeSelector", "tolerations", "affinity", "priorityClassName"]
-            .into_iter()
-            .filter(|field| server_pod[field].is_null()),
+        [
+            "nodeSelector",
+            "tolerations",
+            "affinity",
+            "priorityClassName",
+        ]
+        .into_iter()
+        .filter(|field| server_pod[field].is_null()),
     );
     assert_eq!(scheduled, [""; 0], "lost");
     assert_eq!(server["spec"]["volumeClaimTemplates"], json!(null));
@@ -196,7 +201,10 @@ fn a_changed_configuration_restarts_the_operator_and_nothing_else_does() {
     };
     let before = checksum(&[]);
     assert!(before.is_string());
-    assert_ne!(before, checksum(&["--set", "webhooks.url=https://a.example"]));
+    assert_ne!(
+        before,
+        checksum(&["--set", "webhooks.url=https://a.example"])
+    );
     assert_eq!(before, checksum(&["--set", "alerts.enabled=true"]));
 }
 
@@ -275,12 +283,24 @@ fn the_page_of_rights_is_the_charts() {
     let found = rights(&objects(&["--set", "purge=true"]));
     let mut page = "# Rights\n\nGenerated from the chart; `UPDATE=1 cargo test -p vrsky-e2e --test charts` rewrites it. A change of this page is a change of what VRSky may do in a cluster: review it as such.\n".to_owned();
     let about = BTreeMap::from([
-        ("vrsky-operator", "The operator. Admission policies bound it further: to objects with its own names and labels, outside the cluster's namespaces, and to metadata alone in what tenants wrote. `create` with a name holds for server-side apply, which names what it creates."),
-        ("vrsky-uninstall", "A job before `helm uninstall`; `delete` only with `purge`."),
-        ("vrsky-view", "Included in `view`, and so in `edit` and `admin`."),
+        (
+            "vrsky-operator",
+            "The operator. Admission policies bound it further: to objects with its own names and labels, outside the cluster's namespaces, and to metadata alone in what tenants wrote. `create` with a name holds for server-side apply, which names what it creates.",
+        ),
+        (
+            "vrsky-uninstall",
+            "A job before `helm uninstall`; `delete` only with `purge`.",
+        ),
+        (
+            "vrsky-view",
+            "Included in `view`, and so in `edit` and `admin`.",
+        ),
         ("vrsky-edit", "Included in `edit`, and so in `admin`."),
         ("vrsky-admin", "Included in `admin`."),
-        ("vrsky-platform", "For platform administrators, bound by nobody but you."),
+        (
+            "vrsky-platform",
+            "For platform administrators, bound by nobody but you.",
+        ),
     ]);
     assert_eq!(
         found.keys().map(String::as_str).collect::<BTreeSet<_>>(),
@@ -303,7 +323,11 @@ fn the_page_of_rights_is_the_charts() {
 #[test]
 fn nobody_gets_a_wildcard_and_secrets_are_named_one_by_one() {
     let found = rights(&objects(&["--set", "purge=true"]));
-    let all = || found.iter().flat_map(|(role, list)| list.iter().map(move |it| (role, it)));
+    let all = || {
+        found
+            .iter()
+            .flat_map(|(role, list)| list.iter().map(move |it| (role, it)))
+    };
     for (role, (_, resource, names, verbs)) in all() {
         let text = format!("{resource} {names} {verbs}");
         assert!(!text.contains('*'), "{role}: {text}");
@@ -328,11 +352,21 @@ fn nobody_gets_a_wildcard_and_secrets_are_named_one_by_one() {
         .filter(|it| it["roleRef"].is_object())
         .map(|it| {
             let subjects = it["subjects"].as_array().unwrap();
-            let subjects: Vec<&str> = subjects.iter().map(|it| it["name"].as_str().unwrap()).collect();
-            format!("{} -> {}", it["roleRef"]["name"].as_str().unwrap(), subjects.join(", "))
+            let subjects: Vec<&str> = subjects
+                .iter()
+                .map(|it| it["name"].as_str().unwrap())
+                .collect();
+            format!(
+                "{} -> {}",
+                it["roleRef"]["name"].as_str().unwrap(),
+                subjects.join(", ")
+            )
         })
         .collect();
-    let wanted = ["vrsky-operator -> vrsky-operator", "vrsky-uninstall -> vrsky-uninstall"];
+    let wanted = [
+        "vrsky-operator -> vrsky-operator",
+        "vrsky-uninstall -> vrsky-uninstall",
+    ];
     assert_eq!(bindings, wanted.map(str::to_owned).into());
 }
 
@@ -363,7 +397,11 @@ fn rows(path: &str, schema: &Value, value: &Value, table: &mut String) {
         let _ = writeln!(table, "| `{path}` |  | {description} |");
         return;
     }
-    assert_eq!(described, names(value), "the values and their schema at {path:?}");
+    assert_eq!(
+        described,
+        names(value),
+        "the values and their schema at {path:?}"
+    );
     for name in described {
         let path = [path, &name].into_iter().filter(|it| !it.is_empty());
         let path = path.collect::<Vec<_>>().join(".");

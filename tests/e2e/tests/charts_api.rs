@@ -91,7 +91,9 @@ fn an_api_server_takes_every_rendering_and_the_pods_pass_the_restricted_profile(
         kubectl.run(&["create", "namespace", namespace]).unwrap();
     }
     let label = "pod-security.kubernetes.io/enforce=restricted";
-    kubectl.run(&["label", "namespace", NAMESPACE, label]).unwrap();
+    kubectl
+        .run(&["label", "namespace", NAMESPACE, label])
+        .unwrap();
     let class = json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": "platform"}, "value": 1});
     try_apply(kubectl, &class).unwrap();
 
@@ -161,7 +163,10 @@ impl Installed {
         bind("rolebinding", "admin", "paula");
         bind("clusterrolebinding", "vrsky-platform", "paula");
         let user = |name| kubectl.as_user(name, &[]).unwrap();
-        let groups = ["system:serviceaccounts", "system:serviceaccounts:vrsky-system"];
+        let groups = [
+            "system:serviceaccounts",
+            "system:serviceaccounts:vrsky-system",
+        ];
         let operator = "system:serviceaccount:vrsky-system:vrsky-operator";
         let installed = Self {
             tenant: user("tessa"),
@@ -178,25 +183,39 @@ impl Installed {
     fn settle(&self) {
         let admin = self.api.kubectl();
         eventually("roles aggregate", || {
-            let may = |user: &Kubectl, what| user.run(&["auth", "can-i", "create", what, "-n", "acme"]).is_ok();
+            let may = |user: &Kubectl, what| {
+                user.run(&["auth", "can-i", "create", what, "-n", "acme"])
+                    .is_ok()
+            };
             may(&self.editor, "flows.vrsky.io") && may(&self.tenant, "grants.vrsky.io")
         });
-        let dry = |kubectl: &Kubectl, object: Value| apply(kubectl, &[object], &["--dry-run=server"]);
+        let dry =
+            |kubectl: &Kubectl, object: Value| apply(kubectl, &[object], &["--dry-run=server"]);
         let is_denied = |result: Result<String, String>| {
             result.is_err_and(|error| error.contains("ValidatingAdmissionPolicy"))
         };
         eventually("the labels' policy is in force", || {
-            is_denied(dry(admin, config_like("Secret", "forged", &[("vrsky.io/tenant", "acme")])))
+            is_denied(dry(
+                admin,
+                config_like("Secret", "forged", &[("vrsky.io/tenant", "acme")]),
+            ))
         });
         eventually("the Tenants' policy is in force", || {
             is_denied(dry(admin, tenant(&["kube-system"])))
         });
         eventually("the operator's policy is in force", || {
-            is_denied(dry(&self.operator, config_like("ServiceAccount", "vrsky-runtime", &[])))
+            is_denied(dry(
+                &self.operator,
+                config_like("ServiceAccount", "vrsky-runtime", &[]),
+            ))
         });
         // Each is read by the API server at its own time: the last two are tried on real objects.
         try_apply(admin, &flow("probe")).unwrap();
-        let kept = metadata("Flow", "probe", &json!({"finalizers": ["vrsky.io/finalizer"]}));
+        let kept = metadata(
+            "Flow",
+            "probe",
+            &json!({"finalizers": ["vrsky.io/finalizer"]}),
+        );
         eventually("the policy on specs is in force", || {
             let mut changed = flow("probe");
             changed["spec"]["suspend"] = json!(true);
@@ -205,8 +224,21 @@ impl Installed {
         try_apply(admin, &kept).unwrap();
         eventually("the finalizers' policy is in force", || {
             let patch = json!({"metadata": {"finalizers": null}}).to_string();
-            let arguments = ["patch", "flow", "probe", "-n", "acme", "--type=merge", "--dry-run=server", "-p", &patch];
-            let result = self.tenant.run(&arguments).map_err(|error| error.to_string());
+            let arguments = [
+                "patch",
+                "flow",
+                "probe",
+                "-n",
+                "acme",
+                "--type=merge",
+                "--dry-run=server",
+                "-p",
+                &patch,
+            ];
+            let result = self
+                .tenant
+                .run(&arguments)
+                .map_err(|error| error.to_string());
             is_denied(result)
         });
     }
@@ -243,7 +275,10 @@ fn tenant(namespaces: &[&str]) -> Value {
 }
 
 fn labels(list: &[(&str, &str)]) -> Value {
-    list.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<serde_json::Map<_, _>>().into()
+    list.iter()
+        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// An object of the core group that has no `spec`.
@@ -259,7 +294,11 @@ const OURS: (&str, &str) = ("app.kubernetes.io/managed-by", "vrsky");
 
 /// What the operator makes, as far as policies look at it.
 fn runtime(name: &str) -> Value {
-    let mine = labels(&[OURS, ("app.kubernetes.io/name", "vrsky-runtime"), ("vrsky.io/tenant", "acme")]);
+    let mine = labels(&[
+        OURS,
+        ("app.kubernetes.io/name", "vrsky-runtime"),
+        ("vrsky.io/tenant", "acme"),
+    ]);
     json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -307,9 +346,22 @@ fn the_operator_stays_within_its_bounds(it: &Installed) {
     }
     try_apply(operator, &runtime("vrsky-runtime")).unwrap();
     try_apply(operator, &runtime("vrsky-flow-orders")).unwrap();
-    operator.run(&["delete", "deployment", "vrsky-flow-orders", "-n", "acme", "--wait=false"]).unwrap();
+    operator
+        .run(&[
+            "delete",
+            "deployment",
+            "vrsky-flow-orders",
+            "-n",
+            "acme",
+            "--wait=false",
+        ])
+        .unwrap();
     try_apply(it.api.kubectl(), &flow("kept")).unwrap();
-    let kept = metadata("Flow", "kept", &json!({"finalizers": ["vrsky.io/finalizer"]}));
+    let kept = metadata(
+        "Flow",
+        "kept",
+        &json!({"finalizers": ["vrsky.io/finalizer"]}),
+    );
     let manager = ["--field-manager=vrsky-operator", "--validate=false"];
     apply(operator, std::slice::from_ref(&kept), &manager).unwrap();
     let none = metadata("Flow", "kept", &json!({}));
@@ -317,7 +369,10 @@ fn the_operator_stays_within_its_bounds(it: &Installed) {
     apply(operator, &[kept], &manager).unwrap();
 
     // Secrets: by this name, and without reading even that.
-    refused(try_apply(operator, &config_like("Secret", "other", &mine)), "cannot patch resource \"secrets\"");
+    refused(
+        try_apply(operator, &config_like("Secret", "other", &mine)),
+        "cannot patch resource \"secrets\"",
+    );
     let mut named = config_like("Secret", "vrsky-runtime", &mine);
     named["metadata"]["namespace"] = json!("kube-system");
     refused(try_apply(operator, &named), "the namespace is reserved");
@@ -335,7 +390,10 @@ fn the_operator_stays_within_its_bounds(it: &Installed) {
     refused(own.map_err(|error| error.to_string()), "not found");
 
     // Names, labels, adoption, pods.
-    refused(try_apply(operator, &runtime("web")), "named vrsky-runtime or vrsky-flow-*");
+    refused(
+        try_apply(operator, &runtime("web")),
+        "named vrsky-runtime or vrsky-flow-*",
+    );
     let bare = changed(runtime("vrsky-flow-bare"), "/metadata", "labels", json!({}));
     refused(try_apply(operator, &bare), "is not VRSky's");
     let theirs = json!({
@@ -354,13 +412,24 @@ fn the_operator_stays_within_its_bounds(it: &Installed) {
     let volumes = json!([{"name": "host", "hostPath": {"path": "/"}}]);
     let reaching = changed(runtime("vrsky-flow-x"), pod, "volumes", volumes);
     refused(try_apply(operator, &reaching), "a runtime's pod");
-    let token = changed(runtime("vrsky-flow-x"), pod, "automountServiceAccountToken", json!(true));
+    let token = changed(
+        runtime("vrsky-flow-x"),
+        pod,
+        "automountServiceAccountToken",
+        json!(true),
+    );
     refused(try_apply(operator, &token), "a runtime's pod");
 
     // What tenants say stays as they said it.
     let changed = changed(flow("kept"), "/spec", "suspend", json!(true));
-    refused(try_apply(operator, &changed), "the operator never writes spec");
-    refused(try_apply(operator, &flow("new")), "cannot create resource \"flows\"");
+    refused(
+        try_apply(operator, &changed),
+        "the operator never writes spec",
+    );
+    refused(
+        try_apply(operator, &flow("new")),
+        "cannot create resource \"flows\"",
+    );
 }
 
 fn tenants_do_not_wear_the_operators_labels(it: &Installed) {
@@ -381,11 +450,19 @@ fn tenants_do_not_wear_the_operators_labels(it: &Installed) {
     // Their own labels, and `managed-by` of others, are theirs.
     try_apply(tenant, &own(&[("app.kubernetes.io/managed-by", "Helm")])).unwrap();
     let word = "are set and removed by the VRSky operator alone";
-    let forged = |kind: &str, list: &[(&str, &str)]| try_apply(tenant, &config_like(kind, "forged", list));
-    for list in [[OURS], [("vrsky.io/tenant", "acme")], [("vrsky.io/anything", "")]] {
+    let forged =
+        |kind: &str, list: &[(&str, &str)]| try_apply(tenant, &config_like(kind, "forged", list));
+    for list in [
+        [OURS],
+        [("vrsky.io/tenant", "acme")],
+        [("vrsky.io/anything", "")],
+    ] {
         refused(forged("Secret", &list), word);
         refused(forged("ServiceAccount", &list), word);
-        refused(try_apply(tenant, &own(&list)), "a pod template may not carry");
+        refused(
+            try_apply(tenant, &own(&list)),
+            "a pod template may not carry",
+        );
     }
     let pod = changed(
         config_like("Pod", "forged", &[OURS]),
@@ -396,7 +473,18 @@ fn tenants_do_not_wear_the_operators_labels(it: &Installed) {
     refused(try_apply(tenant, &pod), word);
     let run = |arguments: &[&str]| tenant.run(arguments).map_err(|error| error.to_string());
     let label = "app.kubernetes.io/managed-by=vrsky";
-    refused(run(&["label", "deployment", "web", "-n", "acme", "--overwrite", label]), word);
+    refused(
+        run(&[
+            "label",
+            "deployment",
+            "web",
+            "-n",
+            "acme",
+            "--overwrite",
+            label,
+        ]),
+        word,
+    );
     let job = json!({
         "apiVersion": "batch/v1", "kind": "CronJob",
         "metadata": {"name": "forged", "namespace": "acme"},
@@ -409,16 +497,63 @@ fn tenants_do_not_wear_the_operators_labels(it: &Installed) {
 
     // What is the operator's is not changed, save for restarts and deletion.
     let unlabel = "app.kubernetes.io/managed-by-";
-    refused(run(&["label", "deployment", "vrsky-runtime", "-n", "acme", unlabel]), word);
+    refused(
+        run(&[
+            "label",
+            "deployment",
+            "vrsky-runtime",
+            "-n",
+            "acme",
+            unlabel,
+        ]),
+        word,
+    );
     let mine = "the VRSky operator owns this object";
-    let image = ["set", "image", "deployment/vrsky-runtime", "runtime=other", "-n", "acme"];
+    let image = [
+        "set",
+        "image",
+        "deployment/vrsky-runtime",
+        "runtime=other",
+        "-n",
+        "acme",
+    ];
     refused(run(&image), mine);
     let stolen = json!({"stringData": {"nats.creds": "others"}}).to_string();
-    let secret = ["patch", "secret", "vrsky-runtime", "-n", "acme", "-p", &stolen];
+    let secret = [
+        "patch",
+        "secret",
+        "vrsky-runtime",
+        "-n",
+        "acme",
+        "-p",
+        &stolen,
+    ];
     refused(run(&secret), mine);
-    run(&["rollout", "restart", "deployment/vrsky-runtime", "-n", "acme"]).unwrap();
-    run(&["scale", "deployment/vrsky-runtime", "-n", "acme", "--replicas=2"]).unwrap();
-    run(&["delete", "deployment", "vrsky-runtime", "-n", "acme", "--dry-run=server"]).unwrap();
+    run(&[
+        "rollout",
+        "restart",
+        "deployment/vrsky-runtime",
+        "-n",
+        "acme",
+    ])
+    .unwrap();
+    run(&[
+        "scale",
+        "deployment/vrsky-runtime",
+        "-n",
+        "acme",
+        "--replicas=2",
+    ])
+    .unwrap();
+    run(&[
+        "delete",
+        "deployment",
+        "vrsky-runtime",
+        "-n",
+        "acme",
+        "--dry-run=server",
+    ])
+    .unwrap();
 
     // Not even whoever may write Tenants: a GitOps controller often may.
     let forged = config_like("Secret", "forged", &[OURS]);
@@ -428,7 +563,16 @@ fn tenants_do_not_wear_the_operators_labels(it: &Installed) {
 fn finalizers_stay_until_nats_is_cleared(it: &Installed) {
     let patch = json!({"metadata": {"finalizers": null}}).to_string();
     let drop = |user: &Kubectl| {
-        let arguments = ["patch", "flow", "kept", "-n", "acme", "--type=merge", "-p", &patch];
+        let arguments = [
+            "patch",
+            "flow",
+            "kept",
+            "-n",
+            "acme",
+            "--type=merge",
+            "-p",
+            &patch,
+        ];
         user.run(&arguments).map_err(|error| error.to_string())
     };
     refused(drop(&it.tenant), "vrsky finalize --force");
@@ -439,11 +583,21 @@ fn finalizers_stay_until_nats_is_cleared(it: &Installed) {
     let delete = ["delete", "flow", "kept", "-n", "acme", "--wait=false"];
     it.tenant.run(&delete).unwrap();
     refused(drop(&it.tenant), "vrsky finalize --force");
-    let granted = ["create", "rolebinding", "paula-platform", "-n", "acme", "--clusterrole=edit", "--user=paula"];
+    let granted = [
+        "create",
+        "rolebinding",
+        "paula-platform",
+        "-n",
+        "acme",
+        "--clusterrole=edit",
+        "--user=paula",
+    ];
     it.api.kubectl().run(&granted).unwrap();
     drop(&it.platform).unwrap();
     eventually("the flow is gone", || {
-        it.tenant.run(&["get", "flow", "kept", "-n", "acme"]).is_err()
+        it.tenant
+            .run(&["get", "flow", "kept", "-n", "acme"])
+            .is_err()
     });
 }
 
@@ -455,17 +609,38 @@ fn tenants_have_the_rights_of_their_roles(it: &Installed) {
         json!({"to": {"tenant": "globex"}, "topic": "orders"}),
     );
     try_apply(&it.editor, &flow("edited")).unwrap();
-    refused(try_apply(&it.editor, &grant), "cannot patch resource \"grants\"");
+    refused(
+        try_apply(&it.editor, &grant),
+        "cannot patch resource \"grants\"",
+    );
     try_apply(&it.tenant, &grant).unwrap();
-    refused(try_apply(&it.tenant, &tenant(&["acme"])), "cannot patch resource \"tenants\"");
-    let status = ["patch", "flow", "edited", "-n", "acme", "--subresource=status", "--type=merge"];
-    let forged = [&status[..], &["-p", r#"{"status": {"observedGeneration": 1}}"#]].concat();
+    refused(
+        try_apply(&it.tenant, &tenant(&["acme"])),
+        "cannot patch resource \"tenants\"",
+    );
+    let status = [
+        "patch",
+        "flow",
+        "edited",
+        "-n",
+        "acme",
+        "--subresource=status",
+        "--type=merge",
+    ];
+    let forged = [
+        &status[..],
+        &["-p", r#"{"status": {"observedGeneration": 1}}"#],
+    ]
+    .concat();
     let result = it.tenant.run(&forged).map_err(|error| error.to_string());
     refused(result, "flows/status");
 
     try_apply(&it.platform, &tenant(&["acme", "acme-test"])).unwrap();
     for namespace in ["kube-system", "default", NAMESPACE] {
         let wanted = format!("reserved for the cluster or for VRSky itself: {namespace}");
-        refused(try_apply(&it.platform, &tenant(&["acme", namespace])), &wanted);
+        refused(
+            try_apply(&it.platform, &tenant(&["acme", namespace])),
+            &wanted,
+        );
     }
 }
