@@ -69,9 +69,12 @@ pub struct Runtime {
     /// Its priority.
     #[serde(default)]
     pub priority_class_name: Option<String>,
-    /// Environment, such as a proxy's address.
+    /// Environment.
     #[serde(default)]
     pub env: Vec<EnvVar>,
+    /// Certificate authorities (PEM) that are trusted beside those of the image.
+    #[serde(default)]
+    pub ca_certificates: Option<String>,
 }
 
 /// How webhooks are reached.

@@ -25,6 +25,8 @@ pub const HASH: &str = "vrsky.io/hash";
 pub const RUNTIME: &str = "vrsky-runtime";
 /// The Secret's key: the credentials file.
 pub const CREDENTIALS: &str = "nats.creds";
+/// The Secret's key: certificate authorities, beside those of the image.
+pub const AUTHORITIES: &str = "ca.crt";
 
 /// In the operator's own namespace: the Secret of all keys.
 pub const KEYS: &str = "vrsky-keys";
@@ -32,8 +34,12 @@ pub const KEYS: &str = "vrsky-keys";
 pub const KEYS_FILE: &str = "keys.json";
 /// In the operator's own namespace: which namespace, by UID, is whose.
 pub const INVENTORY: &str = "vrsky-inventory";
-/// In the operator's own namespace: the evaluation server's configuration.
+/// In the operator's own namespace: the configuration of servers.
 pub const SERVER: &str = "vrsky-nats-server";
+/// The ConfigMap's key: whom a server trusts, to be included by one that somebody else configures.
+pub const TRUST_FILE: &str = "accounts.conf";
+/// The ConfigMap's key: all that the evaluation server needs.
+pub const SERVER_FILE: &str = "nats.conf";
 /// In the operator's own namespace: who leads.
 pub const LEASE: &str = "vrsky-operator";
 

@@ -20,7 +20,9 @@ use vrsky_plan::{Plan, Tenant, TenantName, Workload};
 use crate::config::Config;
 use crate::index::Key;
 use crate::kinds::Kind;
-use crate::names::{self, CREDENTIALS, HASH, INSTANCE, MANAGED_BY, NAME, RUNTIME, TENANT};
+use crate::names::{
+    self, AUTHORITIES, CREDENTIALS, HASH, INSTANCE, MANAGED_BY, NAME, RUNTIME, TENANT,
+};
 
 /// Where runtimes take webhooks in.
 pub const WEBHOOK_PORT: u16 = 8080;
@@ -55,22 +57,28 @@ pub fn desired(plan: &Plan, config: &Config) -> Objects {
     objects
 }
 
-/// The credentials of a tenant's runtimes in one namespace.
-pub fn secret(tenant: &TenantName, namespace: &str, credentials: &str) -> (Key, Value) {
+/// What a tenant's runtimes in one namespace read: credentials, and whom to trust.
+pub fn secret(
+    tenant: &TenantName,
+    namespace: &str,
+    credentials: &str,
+    authorities: Option<&str>,
+) -> (Key, Value) {
     let metadata = ObjectMeta {
         name: Some(RUNTIME.to_owned()),
         namespace: Some(namespace.to_owned()),
         labels: Some(labels(tenant, RUNTIME)),
         ..ObjectMeta::default()
     };
-    let data = (
-        CREDENTIALS.to_owned(),
-        ByteString(credentials.as_bytes().to_vec()),
-    );
+    let files = [(CREDENTIALS, Some(credentials)), (AUTHORITIES, authorities)];
+    let data = files.into_iter().filter_map(|(name, text)| {
+        let bytes = text?.as_bytes().to_vec();
+        Some((name.to_owned(), ByteString(bytes)))
+    });
     let object = Secret {
         metadata,
         type_: Some("Opaque".to_owned()),
-        data: Some(BTreeMap::from([data])),
+        data: Some(data.collect()),
         ..Secret::default()
     };
     sealed(Kind::Secret, &object)

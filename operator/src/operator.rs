@@ -107,9 +107,8 @@ impl Operator {
     ) -> Result<Self, own::Error> {
         let own = Own::new(&client, namespace);
         let keys = own.keys().await?;
-        if let Some(server) = &config.nats.server {
-            own.server(server, &keys.value).await?;
-        }
+        own.servers(config.nats.server.as_ref(), &keys.value)
+            .await?;
         Ok(Self {
             writer: Writer::new(client.clone()),
             recorder: Recorder::new(&client, me),

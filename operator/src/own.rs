@@ -12,7 +12,7 @@ use vrsky_broker::{Keys, ServerConfig};
 
 use crate::config::{self, Server};
 use crate::inventory::Inventory;
-use crate::names::{INVENTORY, KEYS, KEYS_FILE, SERVER};
+use crate::names::{INVENTORY, KEYS, KEYS_FILE, SERVER, SERVER_FILE, TRUST_FILE};
 
 /// Why the operator's own state cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -131,32 +131,28 @@ impl Own {
         let what = "ConfigMap vrsky-inventory";
         let text =
             serde_json::to_string(&inventory.value).map_err(|_| Error::Unreadable { what })?;
-        let version = self
-            .put_map(what, INVENTORY, INVENTORY, text, inventory.version.clone())
+        let files = BTreeMap::from([(INVENTORY.to_owned(), text)]);
+        inventory.version = self
+            .put_map(what, INVENTORY, files, inventory.version.clone())
             .await?;
-        inventory.version = version;
         Ok(())
     }
 
-    /// Makes the evaluation server's configuration what the keys ask for.
-    pub async fn server(&self, server: &Server, keys: &Keys) -> Result<(), Error> {
+    /// Makes the configuration of servers what the keys ask for: whom they trust, and the whole of it
+    /// for the evaluation server.
+    pub async fn servers(&self, server: Option<&Server>, keys: &Keys) -> Result<(), Error> {
         let what = "ConfigMap vrsky-nats-server";
-        let file = "nats.conf";
-        let size = |text: &String| config::bytes(text).ok_or_else(|| Error::Size(text.clone()));
-        let mut config = ServerConfig::local(&server.store_dir);
-        "0.0.0.0".clone_into(&mut config.host);
-        config.port = Some(4222);
-        config.max_file_store = size(&server.max_file_store)?;
-        config.max_memory_store = size(&server.max_memory_store)?;
-        let text = config.render(keys)?;
+        let mut files = BTreeMap::from([(TRUST_FILE.to_owned(), ServerConfig::trust(keys)?)]);
+        if let Some(server) = server {
+            files.insert(SERVER_FILE.to_owned(), whole(server, keys)?);
+        }
         let found = self.maps.get_opt(SERVER).await;
         let found = found.map_err(|error| api(what, error))?;
-        let held = found.as_ref().and_then(|map| map.data.as_ref()?.get(file));
-        if held == Some(&text) {
+        if found.as_ref().and_then(|map| map.data.as_ref()) == Some(&files) {
             return Ok(());
         }
         let version = found.and_then(|map| map.metadata.resource_version);
-        self.put_map(what, SERVER, file, text, version).await?;
+        self.put_map(what, SERVER, files, version).await?;
         Ok(())
     }
 
@@ -164,14 +160,13 @@ impl Own {
         &self,
         what: &'static str,
         name: &str,
-        file: &str,
-        text: String,
+        files: BTreeMap<String, String>,
         version: Option<String>,
     ) -> Result<Option<String>, Error> {
         let is_new = version.is_none();
         let map = ConfigMap {
             metadata: metadata(name, version),
-            data: Some(BTreeMap::from([(file.to_owned(), text)])),
+            data: Some(files),
             ..ConfigMap::default()
         };
         let parameters = PostParams::default();
@@ -183,6 +178,17 @@ impl Own {
         let written = written.map_err(|error| api(what, error))?;
         Ok(written.metadata.resource_version)
     }
+}
+
+/// The evaluation server's configuration.
+fn whole(server: &Server, keys: &Keys) -> Result<String, Error> {
+    let size = |text: &String| config::bytes(text).ok_or_else(|| Error::Size(text.clone()));
+    let mut config = ServerConfig::local(&server.store_dir);
+    "0.0.0.0".clone_into(&mut config.host);
+    config.port = Some(4222);
+    config.max_file_store = size(&server.max_file_store)?;
+    config.max_memory_store = size(&server.max_memory_store)?;
+    Ok(config.render(keys)?)
 }
 
 fn metadata(name: &str, version: Option<String>) -> ObjectMeta {

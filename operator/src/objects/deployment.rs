@@ -6,7 +6,7 @@ use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
 };
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, ContainerPort, EmptyDirVolumeSource, HTTPGetAction, KeyToPath,
+    Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, HTTPGetAction, KeyToPath,
     LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec, Probe,
     ProjectedVolumeSource, SeccompProfile, SecretProjection, SecretVolumeSource, SecurityContext,
     Volume, VolumeMount, VolumeProjection,
@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::{Context, HEALTH_PORT, WEBHOOK_PORT, labels, sealed};
 use crate::index::Key;
 use crate::kinds::Kind;
-use crate::names::{CREDENTIALS, RUNTIME};
+use crate::names::{AUTHORITIES, CREDENTIALS, RUNTIME};
 
 /// A runtime drains for 25 s at the most.
 const GRACE_SECONDS: i64 = 30;
@@ -109,7 +109,7 @@ impl Context<'_> {
             image: Some(runtime.image.clone()),
             image_pull_policy: runtime.image_pull_policy.clone(),
             args: Some(self.arguments()),
-            env: (!runtime.env.is_empty()).then(|| runtime.env.clone()),
+            env: Some(self.environment()).filter(|env| !env.is_empty()),
             working_dir: Some("/data".to_owned()),
             ports: Some(vec![
                 port("webhooks", WEBHOOK_PORT),
@@ -151,6 +151,27 @@ impl Context<'_> {
         .into_iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect()
+    }
+
+    /// What the chart says, and where certificate authorities are: once one of these two is set, TLS
+    /// libraries look nowhere else.
+    fn environment(&self) -> Vec<EnvVar> {
+        let runtime = &self.config.runtime;
+        let set = |name: &str, value: String| EnvVar {
+            name: name.to_owned(),
+            value: Some(value),
+            ..EnvVar::default()
+        };
+        let mut env = Vec::new();
+        if runtime.ca_certificates.is_some() {
+            env.push(set("SSL_CERT_DIR", "/etc/ssl/certs".to_owned()));
+            env.push(set(
+                "SSL_CERT_FILE",
+                format!("/etc/vrsky/nats/{AUTHORITIES}"),
+            ));
+        }
+        env.extend(runtime.env.iter().cloned());
+        env
     }
 
     fn volumes(&self) -> Vec<Volume> {

@@ -187,7 +187,8 @@ impl Operator {
                 };
                 let hash = format!("{:x}", Sha256::digest(credentials.as_bytes()));
                 if self.credentials.get(namespace) != Some(&hash) {
-                    let (key, secret) = objects::secret(name, namespace, &credentials);
+                    let authorities = self.config.runtime.ca_certificates.as_deref();
+                    let (key, secret) = objects::secret(name, namespace, &credentials, authorities);
                     actions.push(Action::Apply(key, secret));
                     written.insert(namespace.clone(), hash);
                 }
