@@ -10,6 +10,7 @@ mod item;
 mod lease;
 mod publishing;
 mod reader;
+mod trial;
 mod window;
 
 use std::sync::Arc;

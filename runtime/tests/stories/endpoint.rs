@@ -1,6 +1,7 @@
 //! An HTTP server that answers as told and remembers whom it has answered.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-type Answer = Arc<dyn Fn(usize) -> u16 + Send + Sync>;
+type Answer = Arc<dyn Fn(&str, usize) -> u16 + Send + Sync>;
 
 /// The server.
 pub struct Endpoint {
@@ -22,6 +23,28 @@ impl Endpoint {
         pause: Duration,
         answer: impl Fn(usize) -> u16 + Send + Sync + 'static,
     ) -> Self {
+        Self::answering(pause, move |_, before| answer(before)).await
+    }
+
+    /// Ends the process whose id lies in the answer, as a crash would, when the message `id` comes.
+    pub async fn deadly(id: &'static str) -> (Self, Arc<AtomicU32>) {
+        let process = Arc::new(AtomicU32::new(0));
+        let victim = Arc::clone(&process);
+        let endpoint = Self::answering(Duration::ZERO, move |seen, _| {
+            if seen == id {
+                let process = victim.load(Ordering::SeqCst).to_string();
+                let mut kill = std::process::Command::new("kill");
+                assert!(kill.args(["-KILL", &process]).status().unwrap().success());
+            }
+            204
+        });
+        (endpoint.await, process)
+    }
+
+    async fn answering(
+        pause: Duration,
+        answer: impl Fn(&str, usize) -> u16 + Send + Sync + 'static,
+    ) -> Self {
         let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = socket.local_addr().unwrap().port();
         let seen: Arc<Mutex<BTreeMap<String, usize>>> = Arc::default();
@@ -33,11 +56,11 @@ impl Endpoint {
                 let id = headers["idempotency-key"].to_str().unwrap().to_owned();
                 let before = {
                     let mut seen = seen.lock().unwrap();
-                    let times = seen.entry(id).or_default();
+                    let times = seen.entry(id.clone()).or_default();
                     *times += 1;
                     *times - 1
                 };
-                StatusCode::from_u16(answer(before)).unwrap()
+                StatusCode::from_u16(answer(&id, before)).unwrap()
             }
         });
         tokio::spawn(async move { axum::serve(socket, router).await.unwrap() });

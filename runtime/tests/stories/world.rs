@@ -287,6 +287,11 @@ impl Runtime {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    /// Whether it has ended by itself.
+    pub fn ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// As a crash: nothing is finished, nothing is released.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

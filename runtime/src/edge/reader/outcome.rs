@@ -20,7 +20,7 @@ impl Reader {
     /// Finishes an item: all that it stood for is stored or acknowledged elsewhere.
     pub(super) fn finish(&mut self, item: Item) {
         self.pressed -= usize::from(item.tries > 0);
-        self.window.finish(item.ticket);
+        self.finish_ticket(item.ticket);
     }
 
     /// A publish is over.
@@ -151,11 +151,10 @@ impl Reader {
             .map_or_else(|| format!("spec.sinks.{output}"), |o| o.path.clone())
     }
 
-    fn failed(&self, output: Option<&str>, error: &str) -> Failed {
-        let step = output.unwrap_or("source");
+    pub(super) fn failed(&self, output: Option<&str>, error: &str) -> Failed {
         Failed {
-            step: step.to_owned(),
-            path: self.path(step),
+            step: output.unwrap_or("source").to_owned(),
+            path: output.map_or_else(|| "spec.source".to_owned(), |output| self.path(output)),
             error: crate::status::one_line(error),
         }
     }

@@ -20,17 +20,21 @@ impl Reader {
         let lane = self.lane?;
         let mut looked = false;
         loop {
-            if !looked && self.stage.delivers() {
+            if !self.stage.delivers() {
+                self.found(0);
+            } else if !looked {
                 let name = self.consumer_name(self.claim.epoch);
                 let made = Consumer::make(&self.shared.connection, name, &self.subject, 0).await;
                 match made {
                     Ok((consumer, 0)) => {
                         self.reopened = true;
                         looked = true;
+                        self.found(0);
                         Consumer::remove(&self.shared.connection, consumer.name()).await;
                     }
-                    Ok((consumer, _)) => {
+                    Ok((consumer, waiting)) => {
                         self.reopened = true;
+                        self.found(waiting);
                         self.consumer = Some(consumer);
                         return None;
                     }
@@ -80,6 +84,7 @@ impl Reader {
                 let place = self.lane.map_or("", Lane::suffix);
                 lock(&self.shared.edge_status.consumers).insert(place, consumer.name().to_owned());
                 self.consumer = Some(consumer);
+                self.found(waiting);
                 self.open_failures = 0;
                 if first && self.claim.before > 0 {
                     self.remove_consumer(self.consumer_name(self.claim.before));
@@ -174,6 +179,8 @@ impl Reader {
     }
 
     fn receive(&mut self, input: Input) {
+        let due = self.lane.is_none() || input.due() <= crate::clock::now_ms();
+        self.found_one(input.sequence, due);
         if self.lane.is_none() {
             let ticket = self.window.receive(input);
             self.backlog.push_back(ticket);

@@ -27,6 +27,9 @@ impl Reader {
     /// Starts what may start. True: there is more.
     pub(super) async fn pump(&mut self, publishing: &mut Publishing) -> bool {
         for _ in 0..TURN {
+            if self.waits_for_turn(publishing) {
+                return false;
+            }
             let now = Instant::now();
             let due = self
                 .waiting
@@ -34,7 +37,7 @@ impl Reader {
                 .is_some_and(|waiting| waiting.due <= now && self.may_start(&waiting.item));
             if due {
                 if let Some(waiting) = self.waiting.pop() {
-                    self.start(waiting.item, publishing).await;
+                    self.begin(waiting.item, publishing).await;
                 }
                 continue;
             }
@@ -50,7 +53,7 @@ impl Reader {
                 .flatten()
                 .filter(|output| self.stage.output(output).is_some())
                 .map(Into::into);
-            self.start(Item::fresh(ticket, output, 0), publishing).await;
+            self.begin(Item::fresh(ticket, output, 0), publishing).await;
         }
         true
     }
@@ -77,7 +80,7 @@ impl Reader {
         self.deliveries.len() < if failing { 1 } else { DELIVERIES }
     }
 
-    async fn start(&mut self, item: Item, publishing: &mut Publishing) {
+    pub(super) async fn start(&mut self, item: Item, publishing: &mut Publishing) {
         match item.work {
             Work::Run(ref only) => {
                 let only = only.clone();
