@@ -84,6 +84,11 @@ impl Edge {
         self.stop.cancel();
     }
 
+    /// Whether the program had no such edge when it was started.
+    pub(crate) fn is_leftover(&self) -> bool {
+        self.stages.borrow().leftover.is_some()
+    }
+
     /// Whether it has stopped.
     pub(crate) fn stopped(&self) -> bool {
         self.done.is_finished()

@@ -3,6 +3,7 @@
 //!
 //! How it stops: the source first, then the edges, then a last report.
 
+mod leftover;
 mod report;
 mod source;
 
@@ -25,6 +26,7 @@ use crate::connectors::{self, Blocked};
 use crate::edge::Edge;
 use crate::stage::Stage;
 use crate::status::Status;
+pub(crate) use leftover::{Held, Holding};
 use source::Source;
 
 /// How often a blocked flow tries again.
@@ -96,6 +98,8 @@ pub(crate) enum Wanted {
     Program(Box<Program>),
     /// Its program cannot be read: this hash, this reason.
     Unreadable { hash: String, reason: String },
+    /// See to what lies on edges that the program does not have.
+    Leftovers(Held),
 }
 
 /// The state of one flow's task.
@@ -171,6 +175,11 @@ impl Running {
                 next = wanted.recv() => match next {
                     Some(Wanted::Program(program)) => self.apply(*program).await,
                     Some(Wanted::Unreadable { hash, reason }) => self.unreadable(hash, reason).await,
+                    Some(Wanted::Leftovers(held)) => {
+                        if let Err(blocked) = self.take_leftovers(held).await {
+                            tracing::warn!(event = "leftovers_wait", flow = %self.status.flow(), reason = %blocked.reason);
+                        }
+                    }
                     None => break,
                 },
                 _ = tick.tick() => {
@@ -217,8 +226,8 @@ impl Running {
         });
     }
 
-    async fn lead_over(&mut self, program: &Program) -> Result<State, Blocked> {
-        let context = connectors::Context {
+    async fn context(&self, program: &Program) -> Result<connectors::Context, Blocked> {
+        Ok(connectors::Context {
             tenant: program.tenant.clone(),
             flow: program.flow.clone(),
             base: self.process.base.clone(),
@@ -226,7 +235,12 @@ impl Running {
             http: self.process.http.clone(),
             listener: self.process.webhooks.listener(&program.tenant).await?,
             max_payload: program.max_payload,
-        };
+        })
+    }
+
+    async fn lead_over(&mut self, program: &Program) -> Result<State, Blocked> {
+        self.leave_leftovers().await;
+        let context = self.context(program).await?;
         let keeps_source = self
             .source
             .as_ref()

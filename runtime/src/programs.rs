@@ -15,7 +15,7 @@ use vrsky_plan::report::Index;
 use vrsky_plan::{FlowId, Program, VERSION, platform};
 
 use crate::connection::Refusal;
-use crate::flow::{Flow, Process, Wanted};
+use crate::flow::{Flow, Holding, Process, Wanted};
 
 /// The index is read again after so long even if nothing was heard.
 const LOOK: Duration = Duration::from_secs(30);
@@ -98,6 +98,12 @@ impl Flows<'_> {
     /// Reads the index and applies the difference.
     async fn look(&mut self) -> Result<(), Refusal> {
         let tenant = self.process.connection.tenant().clone();
+        let mut holding = Holding::ask(&self.process.connection)
+            .await
+            .unwrap_or_else(|reason| {
+                tracing::warn!(event = "edges_unknown", %reason);
+                Holding::default()
+            });
         let index: Index = match self.read(&platform::index_key(&tenant)).await {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .map_err(|error| Refusal::Other(format!("the index is unreadable: {error}")))?,
@@ -123,6 +129,7 @@ impl Flows<'_> {
                 .get(&flow)
                 .is_some_and(|(runs, _)| *runs == hash)
             {
+                self.leftovers(&flow, &mut holding);
                 continue;
             }
             let seen = self.seen.remove(&hash);
@@ -141,12 +148,20 @@ impl Flows<'_> {
             let (runs, running) = self
                 .running
                 .entry(flow.clone())
-                .or_insert_with(|| (String::new(), Flow::start(self.process, flow)));
+                .or_insert_with(|| (String::new(), Flow::start(self.process, flow.clone())));
             running.want(wanted);
             *runs = hash;
+            self.leftovers(&flow, &mut holding);
         }
         self.seen.clear();
         unread
+    }
+
+    /// Shows a flow which edges held messages before the index named its program.
+    fn leftovers(&self, flow: &FlowId, holding: &mut Holding) {
+        if let (Some((_, running)), Some(held)) = (self.running.get(flow), holding.of(flow)) {
+            running.want(Wanted::Leftovers(held));
+        }
     }
 
     async fn read(&self, key: &str) -> Result<Bytes, Refusal> {

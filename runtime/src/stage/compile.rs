@@ -35,7 +35,7 @@ impl Stage {
             .collect()
     }
 
-    fn compile(
+    pub(super) fn compile(
         program: &Program,
         stage: &program::Stage,
         context: &connectors::Context,
@@ -116,6 +116,7 @@ impl Stage {
             reads_metadata: reads_metadata(stage),
             max_payload: program.max_payload,
             trusts_output: false,
+            leftover: None,
         })
     }
 }

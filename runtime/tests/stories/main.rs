@@ -12,6 +12,7 @@ mod crashing;
 mod endpoint;
 mod failing;
 mod flowing;
+mod leftover;
 mod poison;
 mod programs;
 mod server;

@@ -36,7 +36,7 @@ impl Reader {
         let Work::Run(output) = &item.work else {
             return Some(Waiting { due, item });
         };
-        if item.tries > 0 || !self.has_lanes() {
+        if item.tries > 0 || !self.stage.delivers() {
             return Some(Waiting { due, item });
         }
         if self.lane.is_some() && !self.window.overtaken(&item.ticket) {

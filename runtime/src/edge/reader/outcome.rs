@@ -13,7 +13,7 @@ use crate::connectors::Outcome;
 use crate::edge::item::{Item, Waiting, Work};
 use crate::edge::publishing::{Publishing, Purpose, Settled};
 use crate::retry::{self, IN_PROCESS, Lane};
-use crate::stage::{Failed, Target};
+use crate::stage::Failed;
 use crate::status::count;
 
 impl Reader {
@@ -157,13 +157,5 @@ impl Reader {
             path: output.map_or_else(|| "spec.source".to_owned(), |output| self.path(output)),
             error: crate::status::one_line(error),
         }
-    }
-
-    /// Whether the edge's stage delivers at all.
-    pub(super) fn has_lanes(&self) -> bool {
-        self.stage
-            .outputs
-            .iter()
-            .any(|output| matches!(output.target, Target::Deliver(_)))
     }
 }

@@ -20,7 +20,7 @@ impl Reader {
         let lane = self.lane?;
         let mut looked = false;
         loop {
-            if !self.stage.delivers() {
+            if !self.stage.has_lanes() {
                 self.found(0);
             } else if !looked {
                 let name = self.consumer_name(self.claim.epoch);
@@ -35,7 +35,7 @@ impl Reader {
                     Ok((consumer, waiting)) => {
                         self.reopened = true;
                         self.found(waiting);
-                        self.consumer = Some(consumer);
+                        self.opened(consumer);
                         return None;
                     }
                     // The loop tries again, with bounds and words.
@@ -81,9 +81,7 @@ impl Reader {
         match Consumer::make(connection, name, &self.subject, after).await {
             Ok((consumer, waiting)) => {
                 tracing::debug!(event = "edge_opened", consumer = consumer.name(), waiting);
-                let place = self.lane.map_or("", Lane::suffix);
-                lock(&self.shared.edge_status.consumers).insert(place, consumer.name().to_owned());
-                self.consumer = Some(consumer);
+                self.opened(consumer);
                 self.found(waiting);
                 self.open_failures = 0;
                 if first && self.claim.before > 0 {
@@ -96,6 +94,12 @@ impl Reader {
                 self.open_later();
             }
         }
+    }
+
+    fn opened(&mut self, consumer: Consumer) {
+        let place = self.lane.map_or("", Lane::suffix);
+        lock(&self.shared.edge_status.consumers).insert(place, consumer.name().to_owned());
+        self.consumer = Some(consumer);
     }
 
     fn open_later(&mut self) {
@@ -186,8 +190,13 @@ impl Reader {
             self.backlog.push_back(ticket);
             return;
         }
-        let now = crate::clock::now_ms();
-        let pause = Duration::from_millis(input.due().saturating_sub(now));
+        // Where there is no sink any more, there is nothing to wait for.
+        let due = if self.stage.removed().is_some() {
+            0
+        } else {
+            input.due()
+        };
+        let pause = Duration::from_millis(due.saturating_sub(crate::clock::now_ms()));
         let output = input.header(header::OUTPUT).map(Into::into);
         let attempts = input.attempts();
         let ticket = self.window.receive(input);

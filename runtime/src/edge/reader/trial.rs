@@ -115,10 +115,17 @@ impl Reader {
 
     /// Starts an item, at once or when it is its turn.
     pub(super) async fn begin(&mut self, item: Item, publishing: &mut Publishing) {
+        let sequence = self.window.input(&item.ticket).sequence;
+        if let Some(leftover) = &self.stage.leftover
+            && sequence > leftover.last
+        {
+            // It may belong to a newer program: it stays, and this edge ends here.
+            self.stop.cancel();
+            return;
+        }
         if matches!(self.found, Found::Through) || !self.claim.trial.singly() {
             return self.start(item, publishing).await;
         }
-        let sequence = self.window.input(&item.ticket).sequence;
         let turn = Arc::clone(&self.claim).turn(sequence).boxed();
         self.asking = Some(Asking { item, turn });
     }
