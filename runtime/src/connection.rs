@@ -1,6 +1,9 @@
 //! The one connection of the process, and requests to JetStream with a bound on every wait.
 
+mod denial;
+
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{Client, HeaderMap, Message, Request, ServerError, StatusCode};
@@ -8,9 +11,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use serde::Deserialize;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep, timeout};
 use vrsky_plan::{StreamName, TenantId};
+
+pub(crate) use denial::Denials;
 
 /// How long one answer of the server may take.
 pub(crate) const ANSWER: Duration = Duration::from_secs(5);
@@ -23,6 +28,7 @@ pub struct Connection {
     transit: StreamName,
     process: String,
     connects: watch::Receiver<u64>,
+    denials: broadcast::Sender<Arc<str>>,
 }
 
 /// The process cannot start.
@@ -59,6 +65,8 @@ pub(crate) enum Refusal {
     TooLarge,
     #[error("not found")]
     NotFound,
+    #[error("permission denied: {0}")]
+    Denied(String),
     #[error("{0}")]
     Other(String),
 }
@@ -84,6 +92,8 @@ impl Connection {
         tenant: TenantId,
     ) -> Result<Self, ConnectError> {
         let (connected, connects) = watch::channel(0);
+        let (denials, _) = broadcast::channel(64);
+        let denied = denials.clone();
         let mut options = async_nats::ConnectOptions::new()
             .name("vrsky-runtime")
             .max_reconnects(None)
@@ -94,7 +104,7 @@ impl Connection {
                 Duration::from_millis((50 << attempts.min(6)).min(2_000))
             })
             .event_callback(move |event| {
-                observe(&event, &connected);
+                observe(&event, &connected, &denied);
                 async {}
             });
         if let Some(path) = creds {
@@ -129,6 +139,7 @@ impl Connection {
             client,
             tenant,
             connects,
+            denials,
         })
     }
 
@@ -157,7 +168,13 @@ impl Connection {
         self.connects.clone()
     }
 
-    /// Asks; the answer is bounded by `limit`. Errors inside JetStream's answers are found too.
+    /// The publishes that the server denies from now on.
+    pub(crate) fn denials(&self) -> Denials {
+        Denials::new(&self.denials)
+    }
+
+    /// Asks; the answer is bounded by `limit`. Errors inside JetStream's answers are found too. A
+    /// denied request fails at once: the server says so, but not as an answer.
     pub(crate) async fn ask(
         &self,
         subject: String,
@@ -169,13 +186,20 @@ impl Connection {
         if let Some(headers) = headers {
             request = request.headers(headers);
         }
-        let answer = timeout(limit, self.client.send_request(subject, request))
-            .await
-            .map_err(|_| Refusal::Unanswered)?
-            .map_err(|error| match error.kind() {
-                async_nats::RequestErrorKind::MaxPayloadExceeded => Refusal::TooLarge,
-                _ => Refusal::Unanswered,
-            })?;
+        let mut denials = self.denials();
+        let asked = self.client.send_request(subject.clone(), request);
+        let answer = tokio::select! {
+            biased;
+            answer = timeout(limit, asked) => answer,
+            () = denials.of(&subject) => return Err(Refusal::Denied(subject)),
+        };
+        let answer =
+            answer
+                .map_err(|_| Refusal::Unanswered)?
+                .map_err(|error| match error.kind() {
+                    async_nats::RequestErrorKind::MaxPayloadExceeded => Refusal::TooLarge,
+                    _ => Refusal::Unanswered,
+                })?;
         check(&answer).map(|()| answer)
     }
 }
@@ -205,7 +229,11 @@ pub(crate) fn check(answer: &Message) -> Result<(), Refusal> {
     })
 }
 
-fn observe(event: &async_nats::Event, connected: &watch::Sender<u64>) {
+fn observe(
+    event: &async_nats::Event,
+    connected: &watch::Sender<u64>,
+    denied: &broadcast::Sender<Arc<str>>,
+) {
     match event {
         async_nats::Event::Connected => {
             connected.send_modify(|count| *count += 1);
@@ -214,6 +242,10 @@ fn observe(event: &async_nats::Event, connected: &watch::Sender<u64>) {
         async_nats::Event::Disconnected => tracing::warn!(event = "disconnected"),
         async_nats::Event::ServerError(ServerError::Other(text)) => {
             tracing::error!(event = "refused_by_server", error = %text);
+            if let Some(subject) = denial::subject(text) {
+                // Without a receiver nobody waits for it.
+                let _ = denied.send(subject.into());
+            }
         }
         other => tracing::warn!(event = "connection", what = %other),
     }

@@ -24,7 +24,7 @@ pub(crate) struct Stage {
     contract: Option<Contract>,
     steps: Vec<Step>,
     pub(crate) outputs: Vec<Output>,
-    pub(crate) on_error: Vec<Subject>,
+    pub(crate) on_error: Arc<[Subject]>,
     /// Whether anything may read `%`: building it costs as much as a small map.
     reads_metadata: bool,
     pub(crate) max_payload: usize,
@@ -79,10 +79,11 @@ enum Condition {
 /// Where an output leads.
 #[derive(Debug)]
 pub(crate) enum Target {
-    Edge(Subject),
+    /// One subject.
+    Edge(Arc<[Subject]>),
     Topic {
         contract: Contract,
-        publish: Vec<Subject>,
+        publish: Arc<[Subject]>,
     },
     Deliver(Arc<Delivery>),
 }

@@ -150,7 +150,11 @@ impl Key {
 
     async fn claim(&mut self, before: &Lease) -> bool {
         self.lease = trial::succeed(before, self.connection.process());
-        self.write().await.is_ok()
+        let written = self.write().await;
+        if let Err(reason @ Refusal::Denied(_)) = &written {
+            tracing::warn!(event = "lease_not_taken", key = %self.name, %reason);
+        }
+        written.is_ok()
     }
 
     /// Renews until the claim is released, dropped or lost.

@@ -109,6 +109,7 @@ enum Event {
     Removed(Result<(), Refusal>),
     Swapped,
     Reconnected,
+    Denied(Arc<str>),
     Turn(Option<Turn>),
     Arrival(Option<Message>),
     Time,
@@ -173,6 +174,7 @@ impl Reader {
         }
         let mut connects = self.shared.connection.connects();
         connects.mark_unchanged();
+        let mut denials = self.shared.connection.denials();
         loop {
             let more = self.pump(&mut publishing).await;
             self.open().await;
@@ -200,6 +202,7 @@ impl Reader {
                 turn = trial::turn(&mut self.asking) => Event::Turn(turn),
                 Ok(()) = self.stages.changed() => Event::Swapped,
                 Ok(()) = connects.changed() => Event::Reconnected,
+                subject = denials.next() => Event::Denied(subject),
                 arrival = arrive(&mut self.consumer) => Event::Arrival(arrival),
                 () = tokio::task::yield_now(), if more => Event::Time,
                 () = sleep_until(wake) => Event::Time,
@@ -221,6 +224,12 @@ impl Reader {
                 Event::Removed(result) => self.was_removed(result),
                 Event::Turn(turn) => self.has_turn(turn, &mut publishing).await,
                 Event::Swapped => self.stage = Arc::clone(&self.stages.borrow_and_update()),
+                Event::Denied(subject) => {
+                    self.pull_denied(&subject);
+                    while let Some(settled) = publishing.denied(&subject) {
+                        self.settled(settled, &mut publishing).await;
+                    }
+                }
                 Event::Reconnected => self.reopen("the connection is a new one"),
                 Event::Arrival(arrival) => self.arrived(arrival),
                 Event::Time => {

@@ -57,14 +57,14 @@ impl Stage {
             };
             let (steps, arriving) = compile_steps(&output.steps, &narrowed)?;
             let target = match &output.target {
-                program::Target::Edge(subject) => Target::Edge(subject.clone()),
+                program::Target::Edge(subject) => Target::Edge([subject.clone()].into()),
                 program::Target::Topic {
                     contract: schema,
                     publish,
                     ..
                 } => Target::Topic {
                     contract: self::contract(schema, &output.path)?,
-                    publish: publish.clone(),
+                    publish: publish.as_slice().into(),
                 },
                 program::Target::Deliver {
                     builtin,
@@ -112,7 +112,7 @@ impl Stage {
             contract: stage.input.check.then_some(contract),
             steps,
             outputs,
-            on_error: stage.on_error.clone(),
+            on_error: stage.on_error.as_slice().into(),
             reads_metadata: reads_metadata(stage),
             max_payload: program.max_payload,
             trusts_output: false,

@@ -51,7 +51,7 @@ impl Stage {
             None
         } else {
             // The error branch is for what goes wrong in the flow as it is.
-            stage.on_error.clear();
+            stage.on_error = [].into();
             let sinks = if branch == "error" {
                 "spec.onError.sinks"
             } else {

@@ -9,6 +9,7 @@
 
 mod changing;
 mod crashing;
+mod denied;
 mod endpoint;
 mod failing;
 mod flowing;

@@ -39,9 +39,17 @@ impl World {
 
     /// With caps of messages per subject in transit and among the dead letters.
     pub async fn with_limits(transit: i64, dead_letters: i64) -> Self {
-        let server = Server::start();
+        Self::on(Server::start(), transit, dead_letters).await
+    }
+
+    pub async fn on(server: Server, transit: i64, dead_letters: i64) -> Self {
         let tenant = TenantId::new("acme1").unwrap();
-        let client = async_nats::connect(server.address()).await.unwrap();
+        // A server without users lets any in.
+        let admin = async_nats::ConnectOptions::with_user_and_password(
+            "admin".to_owned(),
+            "admin".to_owned(),
+        );
+        let client = admin.connect(server.address()).await.unwrap();
         let jetstream = jetstream::new(client);
         let make = |name: String, subject: &str, cap: i64| stream::Config {
             name,

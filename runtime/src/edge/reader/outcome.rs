@@ -74,7 +74,11 @@ impl Reader {
             tracing::warn!(event = "pressed_back", %flow, %edge, ?purpose, %refusal);
         }
         if matches!(purpose, Purpose::DeadLetter) && *refusal != Refusal::Unanswered {
-            let reason = format!("DeadLetterFull: dead letters are not stored: {refusal}");
+            let kind = match refusal {
+                Refusal::Denied(_) => "",
+                _ => "DeadLetterFull: ",
+            };
+            let reason = format!("{kind}dead letters are not stored: {refusal}");
             if status.slow().stuck.as_ref() != Some(&reason) {
                 status.set(|slow| slow.stuck = Some(reason));
             }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use vrsky_plan::header;
 
 use super::{BYTES, End, LANE_BYTES, LANE_WINDOW, Reader, TURN, WAITING, WINDOW, ready};
+use crate::connection::Refusal;
 use crate::edge::consumer::{Arrival, Batch, Consumer};
 use crate::edge::input::Input;
 use crate::edge::item::{Item, Waiting};
@@ -91,6 +92,9 @@ impl Reader {
             Err(reason) => {
                 let (flow, edge) = (&self.shared.flow, &self.shared.edge);
                 tracing::warn!(event = "edge_not_opened", %flow, %edge, %reason);
+                if matches!(reason, Refusal::Denied(_)) {
+                    self.shared.status.trouble("", &reason.to_string());
+                }
                 self.open_later();
             }
         }
@@ -113,6 +117,17 @@ impl Reader {
             let (flow, edge) = (&self.shared.flow, &self.shared.edge);
             tracing::info!(event = "edge_reopened", %flow, %edge, reason);
             self.remove_consumer(consumer.name().to_owned());
+        }
+    }
+
+    /// If it was our asking for more that was denied: asks again later, with another consumer.
+    pub(super) fn pull_denied(&mut self, subject: &str) {
+        let ours = |consumer: &Consumer| consumer.asks_at() == subject;
+        if self.consumer.as_ref().is_some_and(ours) {
+            let reason = Refusal::Denied(subject.to_owned()).to_string();
+            self.shared.status.trouble("", &reason);
+            self.reopen(&reason);
+            self.open_later();
         }
     }
 

@@ -166,9 +166,8 @@ impl Reader {
                 }
                 What::Publish(payload) => match &output.target {
                     Target::Edge(subject) => {
-                        let subjects = std::slice::from_ref(subject);
                         let purpose = Purpose::Output(None);
-                        self.publish(item, &output.name, subjects, payload, purpose, publishing)
+                        self.publish(item, &output.name, subject, payload, purpose, publishing)
                             .await;
                     }
                     Target::Topic { publish, .. } => {
@@ -208,7 +207,7 @@ impl Reader {
         &mut self,
         item: Item,
         output: &str,
-        subjects: &[Subject],
+        subjects: &Arc<[Subject]>,
         payload: Bytes,
         purpose: Purpose,
         publishing: &mut Publishing,
@@ -217,8 +216,8 @@ impl Reader {
         let id = one_line(&input.id());
         let metadata = input.header(header::METADATA).map(one_line);
         let sequence = input.sequence;
-        let number = publishing.begin(item, purpose, subjects.len());
-        for subject in subjects {
+        let number = publishing.begin(item, purpose, Arc::clone(subjects));
+        for subject in subjects.iter() {
             let mut headers = HeaderMap::new();
             // The sequence tells apart two messages of one origin that come by different ways; the
             // same message, delivered again, has the same.
@@ -270,7 +269,7 @@ impl Reader {
                 .or_else(|_| flow.dead_letter_subject("step"));
             let payload = input.payload.clone();
             let Ok(subject) = subject else { return };
-            let number = publishing.begin(item, Purpose::DeadLetter, 1);
+            let number = publishing.begin(item, Purpose::DeadLetter, [subject.clone()].into());
             if let Err(refusal) = publishing.send(number, &subject, headers, payload).await {
                 self.refused(number, refusal, publishing).await;
             }
@@ -327,7 +326,7 @@ impl Reader {
             due_ms,
         };
         let subject = lane.subject(&self.shared.subject);
-        let number = publishing.begin(item, Purpose::Lane(lane), 1);
+        let number = publishing.begin(item, Purpose::Lane(lane), [subject.clone()].into());
         if let Err(refusal) = publishing.send(number, &subject, headers, payload).await {
             self.refused(number, refusal, publishing).await;
         }
