@@ -1,16 +1,20 @@
 //! The one connection of the process, and requests to JetStream with a bound on every wait.
 
+mod credentials;
+mod denial;
+
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{Client, HeaderMap, Message, Request, ServerError, StatusCode};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use serde::Deserialize;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep, timeout};
 use vrsky_plan::{StreamName, TenantId};
+
+pub(crate) use denial::Denials;
 
 /// How long one answer of the server may take.
 pub(crate) const ANSWER: Duration = Duration::from_secs(5);
@@ -23,6 +27,7 @@ pub struct Connection {
     transit: StreamName,
     process: String,
     connects: watch::Receiver<u64>,
+    denials: broadcast::Sender<Arc<str>>,
 }
 
 /// The process cannot start.
@@ -59,6 +64,8 @@ pub(crate) enum Refusal {
     TooLarge,
     #[error("not found")]
     NotFound,
+    #[error("permission denied: {0}")]
+    Denied(String),
     #[error("{0}")]
     Other(String),
 }
@@ -84,7 +91,18 @@ impl Connection {
         tenant: TenantId,
     ) -> Result<Self, ConnectError> {
         let (connected, connects) = watch::channel(0);
-        let mut options = async_nats::ConnectOptions::new()
+        let (denials, _) = broadcast::channel(64);
+        let denied = denials.clone();
+        let options = match creds {
+            None => async_nats::ConnectOptions::new(),
+            Some(path) => {
+                credentials::options(path).map_err(|reason| ConnectError::Credentials {
+                    path: path.clone(),
+                    reason,
+                })?
+            }
+        };
+        let options = options
             .name("vrsky-runtime")
             .max_reconnects(None)
             .connection_timeout(Duration::from_secs(5))
@@ -94,22 +112,9 @@ impl Connection {
                 Duration::from_millis((50 << attempts.min(6)).min(2_000))
             })
             .event_callback(move |event| {
-                observe(&event, &connected);
+                observe(&event, &connected, &denied);
                 async {}
             });
-        if let Some(path) = creds {
-            let refuse = |reason: String| ConnectError::Credentials {
-                path: path.clone(),
-                reason,
-            };
-            let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
-            let user = user_name(&text)
-                .ok_or_else(|| refuse("it holds no user JWT with a name".to_owned()))?;
-            options = options
-                .credentials(&text)
-                .map_err(|_| refuse("it is no credentials file".to_owned()))?
-                .custom_inbox_prefix(format!("_INBOX_{user}"));
-        }
         let deadline = Instant::now() + Duration::from_secs(10);
         let client = loop {
             match options.clone().connect(address).await {
@@ -129,6 +134,7 @@ impl Connection {
             client,
             tenant,
             connects,
+            denials,
         })
     }
 
@@ -157,7 +163,13 @@ impl Connection {
         self.connects.clone()
     }
 
-    /// Asks; the answer is bounded by `limit`. Errors inside JetStream's answers are found too.
+    /// The publishes that the server denies from now on.
+    pub(crate) fn denials(&self) -> Denials {
+        Denials::new(&self.denials)
+    }
+
+    /// Asks; the answer is bounded by `limit`. Errors inside JetStream's answers are found too. A
+    /// denied request fails at once: the server says so, but not as an answer.
     pub(crate) async fn ask(
         &self,
         subject: String,
@@ -169,13 +181,20 @@ impl Connection {
         if let Some(headers) = headers {
             request = request.headers(headers);
         }
-        let answer = timeout(limit, self.client.send_request(subject, request))
-            .await
-            .map_err(|_| Refusal::Unanswered)?
-            .map_err(|error| match error.kind() {
-                async_nats::RequestErrorKind::MaxPayloadExceeded => Refusal::TooLarge,
-                _ => Refusal::Unanswered,
-            })?;
+        let mut denials = self.denials();
+        let asked = self.client.send_request(subject.clone(), request);
+        let answer = tokio::select! {
+            biased;
+            answer = timeout(limit, asked) => answer,
+            () = denials.of(&subject) => return Err(Refusal::Denied(subject)),
+        };
+        let answer =
+            answer
+                .map_err(|_| Refusal::Unanswered)?
+                .map_err(|error| match error.kind() {
+                    async_nats::RequestErrorKind::MaxPayloadExceeded => Refusal::TooLarge,
+                    _ => Refusal::Unanswered,
+                })?;
         check(&answer).map(|()| answer)
     }
 }
@@ -205,7 +224,11 @@ pub(crate) fn check(answer: &Message) -> Result<(), Refusal> {
     })
 }
 
-fn observe(event: &async_nats::Event, connected: &watch::Sender<u64>) {
+fn observe(
+    event: &async_nats::Event,
+    connected: &watch::Sender<u64>,
+    denied: &broadcast::Sender<Arc<str>>,
+) {
     match event {
         async_nats::Event::Connected => {
             connected.send_modify(|count| *count += 1);
@@ -214,50 +237,11 @@ fn observe(event: &async_nats::Event, connected: &watch::Sender<u64>) {
         async_nats::Event::Disconnected => tracing::warn!(event = "disconnected"),
         async_nats::Event::ServerError(ServerError::Other(text)) => {
             tracing::error!(event = "refused_by_server", error = %text);
+            if let Some(subject) = denial::subject(text) {
+                // Without a receiver nobody waits for it.
+                let _ = denied.send(subject.into());
+            }
         }
         other => tracing::warn!(event = "connection", what = %other),
-    }
-}
-
-/// The name of the user in a credentials file's JWT.
-fn user_name(creds: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Claims {
-        name: String,
-    }
-    let token = creds
-        .lines()
-        .skip_while(|line| !line.contains("BEGIN NATS USER JWT"))
-        .nth(1)?;
-    let claims = URL_SAFE_NO_PAD
-        .decode(token.trim().split('.').nth(1)?)
-        .ok()?;
-    let claims: Claims = serde_json::from_slice(&claims).ok()?;
-    let fits = !claims.name.is_empty()
-        && claims
-            .name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-    fits.then_some(claims.name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::user_name;
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
-    #[test]
-    fn the_users_name_comes_from_the_token() {
-        let claims = URL_SAFE_NO_PAD.encode(r#"{"name":"runtime-1","sub":"U"}"#);
-        let text = format!("-----BEGIN NATS USER JWT-----\nh.{claims}.s\n------END");
-        assert_eq!(user_name(&text).as_deref(), Some("runtime-1"));
-    }
-
-    #[test]
-    fn a_name_that_is_no_token_is_refused() {
-        let claims = URL_SAFE_NO_PAD.encode(r#"{"name":"a.*"}"#);
-        let text = format!("-----BEGIN NATS USER JWT-----\nh.{claims}.s\n------END");
-        assert_eq!(user_name(&text), None);
     }
 }

@@ -10,6 +10,7 @@ mod item;
 mod lease;
 mod publishing;
 mod reader;
+mod trial;
 mod window;
 
 use std::sync::Arc;
@@ -81,6 +82,11 @@ impl Edge {
     /// Begins to stop.
     pub(crate) fn stop(&self) {
         self.stop.cancel();
+    }
+
+    /// Whether the program had no such edge when it was started.
+    pub(crate) fn is_leftover(&self) -> bool {
+        self.stages.borrow().leftover.is_some()
     }
 
     /// Whether it has stopped.

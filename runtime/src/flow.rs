@@ -3,6 +3,7 @@
 //!
 //! How it stops: the source first, then the edges, then a last report.
 
+mod leftover;
 mod report;
 mod source;
 
@@ -25,6 +26,7 @@ use crate::connectors::{self, Blocked};
 use crate::edge::Edge;
 use crate::stage::Stage;
 use crate::status::Status;
+pub(crate) use leftover::{Held, Holding};
 use source::Source;
 
 /// How often a blocked flow tries again.
@@ -38,6 +40,7 @@ pub(crate) struct Process {
     pub(crate) secrets: crate::secrets::Secrets,
     pub(crate) http: reqwest::Client,
     pub(crate) webhooks: Arc<Webhooks>,
+    pub(crate) health: crate::health::Health,
 }
 
 /// The listener for webhooks: opened with the first program, which says the tenant's name.
@@ -97,6 +100,8 @@ pub(crate) enum Wanted {
     Program(Box<Program>),
     /// Its program cannot be read: this hash, this reason.
     Unreadable { hash: String, reason: String },
+    /// See to what lies on edges that the program does not have.
+    Leftovers(Held),
 }
 
 /// The state of one flow's task.
@@ -117,9 +122,11 @@ impl Flow {
     pub(crate) fn start(process: &Process, flow: FlowId) -> Self {
         let (programs, receiver) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
+        let status = Arc::new(Status::new(flow));
+        process.health.flow(&status);
         let running = Running {
             process: process.clone(),
-            status: Arc::new(Status::new(flow)),
+            status,
             program: None,
             stages: BTreeMap::new(),
             edges: BTreeMap::new(),
@@ -165,13 +172,20 @@ impl Running {
         ));
         let mut tick = interval(AGAIN);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let name = format!("the flow {}", self.status.flow());
         loop {
+            self.process.health.turned(&name);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 next = wanted.recv() => match next {
                     Some(Wanted::Program(program)) => self.apply(*program).await,
                     Some(Wanted::Unreadable { hash, reason }) => self.unreadable(hash, reason).await,
+                    Some(Wanted::Leftovers(held)) => {
+                        if let Err(blocked) = self.take_leftovers(held).await {
+                            tracing::warn!(event = "leftovers_wait", flow = %self.status.flow(), reason = %blocked.reason);
+                        }
+                    }
                     None => break,
                 },
                 _ = tick.tick() => {
@@ -183,6 +197,7 @@ impl Running {
             }
         }
         self.halt(true).await;
+        self.process.health.ended(&name);
         reports.cancel();
         let _ = reporter.await;
         tracing::info!(event = "flow_stopped", flow = %self.status.flow());
@@ -219,8 +234,8 @@ impl Running {
         });
     }
 
-    async fn lead_over(&mut self, program: &Program) -> Result<State, Blocked> {
-        let context = connectors::Context {
+    async fn context(&self, program: &Program) -> Result<connectors::Context, Blocked> {
+        Ok(connectors::Context {
             tenant: program.tenant.clone(),
             flow: program.flow.clone(),
             base: self.process.base.clone(),
@@ -228,7 +243,12 @@ impl Running {
             http: self.process.http.clone(),
             listener: self.process.webhooks.listener(&program.tenant).await?,
             max_payload: program.max_payload,
-        };
+        })
+    }
+
+    async fn lead_over(&mut self, program: &Program) -> Result<State, Blocked> {
+        self.leave_leftovers().await;
+        let context = self.context(program).await?;
         let keeps_source = self
             .source
             .as_ref()

@@ -15,13 +15,14 @@ use vrsky_plan::report::Index;
 use vrsky_plan::{FlowId, Program, VERSION, platform};
 
 use crate::connection::Refusal;
-use crate::flow::{Flow, Process, Wanted};
+use crate::flow::{Flow, Holding, Process, Wanted};
 use crate::options::Selection;
 
 /// The index is read again after so long even if nothing was heard.
 const LOOK: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(2);
+const LOOP: &str = "the watch of the programs";
 
 /// Runs what should run, of the flows that `only` names, until `stop`, then stops it all.
 pub(crate) async fn run(
@@ -50,6 +51,7 @@ pub(crate) async fn run(
     };
     let mut look_at = Instant::now();
     loop {
+        process.health.turned(LOOP);
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
@@ -73,6 +75,7 @@ pub(crate) async fn run(
             }
         }
     }
+    process.health.ended(LOOP);
     for (_, flow) in flows.running.values() {
         flow.stop();
     }
@@ -105,6 +108,12 @@ impl Flows<'_> {
     /// Reads the index and applies the difference.
     async fn look(&mut self) -> Result<(), Refusal> {
         let tenant = self.process.connection.tenant().clone();
+        let mut holding = Holding::ask(&self.process.connection)
+            .await
+            .unwrap_or_else(|reason| {
+                tracing::warn!(event = "edges_unknown", %reason);
+                Holding::default()
+            });
         let mut index: Index = match self.read(&platform::index_key(&tenant)).await {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .map_err(|error| Refusal::Other(format!("the index is unreadable: {error}")))?,
@@ -114,6 +123,7 @@ impl Flows<'_> {
         if let Some(only) = self.only {
             index.programs.retain(|flow, _| only.holds(flow));
         }
+        self.process.health.should_run(&index.programs);
         let gone: Vec<_> = self
             .running
             .keys()
@@ -128,11 +138,13 @@ impl Flows<'_> {
         }
         let mut unread = Ok(());
         for (flow, hash) in index.programs {
+            self.process.health.turned(LOOP);
             if self
                 .running
                 .get(&flow)
                 .is_some_and(|(runs, _)| *runs == hash)
             {
+                self.leftovers(&flow, &mut holding);
                 continue;
             }
             let seen = self.seen.remove(&hash);
@@ -151,12 +163,20 @@ impl Flows<'_> {
             let (runs, running) = self
                 .running
                 .entry(flow.clone())
-                .or_insert_with(|| (String::new(), Flow::start(self.process, flow)));
+                .or_insert_with(|| (String::new(), Flow::start(self.process, flow.clone())));
             running.want(wanted);
             *runs = hash;
+            self.leftovers(&flow, &mut holding);
         }
         self.seen.clear();
         unread
+    }
+
+    /// Shows a flow which edges held messages before the index named its program.
+    fn leftovers(&self, flow: &FlowId, holding: &mut Holding) {
+        if let (Some((_, running)), Some(held)) = (self.running.get(flow), holding.of(flow)) {
+            running.want(Wanted::Leftovers(held));
+        }
     }
 
     async fn read(&self, key: &str) -> Result<Bytes, Refusal> {

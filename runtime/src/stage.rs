@@ -1,6 +1,7 @@
 //! The pure part: a message's bytes in, what each output takes out. No IO, no waiting.
 
 mod compile;
+mod leftover;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -13,6 +14,7 @@ use vrsky_types::Contract;
 
 use crate::connectors;
 use crate::edge::Input;
+pub(crate) use leftover::Leftover;
 
 /// A compiled stage with its sinks open.
 #[derive(Debug)]
@@ -22,13 +24,15 @@ pub(crate) struct Stage {
     contract: Option<Contract>,
     steps: Vec<Step>,
     pub(crate) outputs: Vec<Output>,
-    pub(crate) on_error: Vec<Subject>,
+    pub(crate) on_error: Arc<[Subject]>,
     /// Whether anything may read `%`: building it costs as much as a small map.
     reads_metadata: bool,
     pub(crate) max_payload: usize,
     /// Whether `Vrsky-Output` of what arrives can be believed: not where others, perhaps of another
     /// tenant, publish to the edge, for it would carry a message past the conditions.
     pub(crate) trusts_output: bool,
+    /// Only of an edge that the program has no more.
+    pub(crate) leftover: Option<Leftover>,
 }
 
 /// Where a stage comes from, for dead letters.
@@ -75,10 +79,11 @@ enum Condition {
 /// Where an output leads.
 #[derive(Debug)]
 pub(crate) enum Target {
-    Edge(Subject),
+    /// One subject.
+    Edge(Arc<[Subject]>),
     Topic {
         contract: Contract,
-        publish: Vec<Subject>,
+        publish: Arc<[Subject]>,
     },
     Deliver(Arc<Delivery>),
 }
@@ -137,6 +142,9 @@ impl Stage {
         only: Option<&str>,
         takes: &mut Vec<Take>,
     ) -> Result<(), Failed> {
+        if let Some(failed) = self.removed() {
+            return Err(failed.clone());
+        }
         let payload = serde_json::from_slice(&input.payload)
             .map_err(|error| self.refused(&format!("not JSON: {error}")))?;
         let metadata = if self.reads_metadata {
@@ -168,11 +176,21 @@ impl Stage {
         Ok(())
     }
 
-    /// Whether the stage ever waits for a sink, so that messages may wait on its lanes.
+    /// Whether messages may wait on the lanes: where a sink may fail, or could.
+    pub(crate) fn has_lanes(&self) -> bool {
+        self.leftover.is_some() || self.delivers()
+    }
+
+    /// Whether the stage ever waits for a sink.
     pub(crate) fn delivers(&self) -> bool {
         self.outputs
             .iter()
             .any(|output| matches!(output.target, Target::Deliver(_)))
+    }
+
+    /// What to write of every message, where the sink is gone.
+    pub(crate) fn removed(&self) -> Option<&Failed> {
+        self.leftover.as_ref()?.failed.as_ref()
     }
 
     /// The place of an output.

@@ -151,6 +151,7 @@ pub(crate) fn roles(tenant: &TenantId) -> BTreeMap<String, Permissions> {
             format!("$JS.API.CONSUMER.MSG.NEXT.{transit}.*"),
             format!("$JS.API.DIRECT.GET.KV_leases.$KV.leases.{tenant}.>"),
             format!("$JS.API.DIRECT.GET.KV_programs.$KV.programs.{tenant}.>"),
+            format!("$JS.API.STREAM.INFO.{transit}"),
             format!("$JS.API.STREAM.PURGE.{transit}"),
             format!("$KV.leases.{tenant}.>"),
             "d.>".to_owned(),

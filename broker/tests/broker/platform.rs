@@ -16,8 +16,7 @@ fn lease(epoch: u64) -> String {
     let lease = Lease {
         epoch,
         process: format!("p{epoch}"),
-        at_ms: 0,
-        released: false,
+        ..Lease::default()
     };
     serde_json::to_string(&lease).unwrap()
 }

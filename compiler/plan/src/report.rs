@@ -116,7 +116,7 @@ pub struct LastError {
 
 /// Who owns an edge. Lies at `$KV.leases.<tenant id>.<flow token>.<edge>`; the revision of that key
 /// is the fence: an owner whose compare-and-set fails has lost the edge.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Lease {
     /// Counts owners, from 1. The consumer is `<flow token>_<edge>-<epoch>`.
@@ -128,4 +128,16 @@ pub struct Lease {
     pub at_ms: u64,
     /// True when the owner let go in good order: the next one need not wait.
     pub released: bool,
+    /// How many owners in a row ended without letting go, each before it was through with what it
+    /// had found. From two on, the owner works on one message at a time until it is.
+    #[serde(default)]
+    pub unclean: u32,
+    /// The message under way, by its sequence in the transit stream: noted only while messages are
+    /// worked on one at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under_way: Option<u64>,
+    /// Messages that were noted when an owner ended without letting go: by sequence, how often. One
+    /// of them may be what ends the process.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub suspects: BTreeMap<u64, u32>,
 }

@@ -116,6 +116,12 @@ impl Consumer {
         &self.name
     }
 
+    /// Where it is asked for more.
+    pub(crate) fn asks_at(&self) -> String {
+        let stream = self.connection.transit();
+        format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{}", self.name)
+    }
+
     /// Messages that were asked for and have not come.
     pub(crate) fn asked(&self) -> usize {
         self.asked
@@ -129,7 +135,6 @@ impl Consumer {
     /// Asks for more. False: the connection takes nothing at the moment.
     pub(crate) fn ask(&mut self, batch: Batch) -> bool {
         use futures_util::FutureExt;
-        let stream = self.connection.transit();
         let request = format!(
             r#"{{"batch":{},"max_bytes":{},"expires":{}}}"#,
             batch.messages,
@@ -140,7 +145,7 @@ impl Consumer {
             .connection
             .client()
             .publish_with_reply(
-                format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{}", self.name),
+                self.asks_at(),
                 format!("{}.pull", self.inbox),
                 Bytes::from(request),
             )

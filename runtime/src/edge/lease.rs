@@ -5,6 +5,7 @@
 //! and says so at once through `lost`. How it stops: [`Claim::release`] writes `released`, so that
 //! the next owner need not wait; dropping a claim ends the renewals, and the lease runs out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{HeaderMap, HeaderName};
@@ -13,6 +14,7 @@ use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use vrsky_plan::{EdgeName, FlowId, Lease, platform};
 
+use super::trial::{self, Trial, Turn};
 use crate::clock;
 use crate::connection::{Connection, Refusal};
 
@@ -34,11 +36,14 @@ pub(crate) struct Claim {
     pub(crate) epoch: u64,
     /// The epoch of the owner before; 0 if there was none.
     pub(crate) before: u64,
+    /// What those before may have left that ends processes.
+    pub(crate) trial: Arc<Trial>,
 }
 
 #[derive(Debug)]
 enum Command {
     NextEpoch(oneshot::Sender<u64>),
+    UnderWay(u64, oneshot::Sender<()>),
     Release(oneshot::Sender<()>),
 }
 
@@ -67,13 +72,28 @@ impl Claim {
         let (commands, receiver) = mpsc::channel(4);
         let lost = CancellationToken::new();
         let epoch = key.lease.epoch;
-        tokio::spawn(key.keep(receiver, lost.clone()));
+        let trial = Trial::new(&key.lease);
+        if trial.singly() {
+            tracing::warn!(event = "one_at_a_time", %flow, %edge, unclean = key.lease.unclean);
+        }
+        tokio::spawn(key.keep(receiver, lost.clone(), Arc::clone(&trial)));
         Some(Self {
             commands,
             lost,
             epoch,
             before,
+            trial,
         })
+    }
+
+    /// Waits for the turn of a message and notes that it is under way. `None`: it cannot be noted.
+    pub(crate) async fn turn(self: Arc<Self>, sequence: u64) -> Option<Turn> {
+        let turn = self.trial.turn().await?;
+        let (answer, noted) = oneshot::channel();
+        let command = Command::UnderWay(sequence, answer);
+        self.commands.try_send(command).ok()?;
+        timeout(ANSWER * 3, noted).await.ok()?.ok()?;
+        Some(turn)
     }
 
     /// A fresh epoch for a consumer that takes the place of one that failed. `None`: not now.
@@ -100,20 +120,14 @@ impl Key {
             connection: connection.clone(),
             name: platform::lease_key(connection.tenant(), flow, edge),
             revision: 0,
-            lease: Lease {
-                epoch: 0,
-                process: connection.process().to_owned(),
-                at_ms: 0,
-                released: false,
-            },
+            lease: Lease::default(),
         };
         let mut seen: Option<(u64, Instant)> = None;
         loop {
             match key.read().await {
                 Ok(None) => {
-                    key.lease.epoch = 0;
                     seen = None;
-                    if key.claim().await {
+                    if key.claim(&Lease::default()).await {
                         return (key, 0);
                     }
                 }
@@ -124,8 +138,7 @@ impl Key {
                     };
                     seen = Some((key.revision, first));
                     let free = lease.released || first.elapsed() >= EXPIRY;
-                    key.lease.epoch = lease.epoch;
-                    if free && key.claim().await {
+                    if free && key.claim(&lease).await {
                         return (key, lease.epoch);
                     }
                 }
@@ -135,19 +148,33 @@ impl Key {
         }
     }
 
-    async fn claim(&mut self) -> bool {
-        self.lease.epoch += 1;
-        self.write().await.is_ok()
+    async fn claim(&mut self, before: &Lease) -> bool {
+        self.lease = trial::succeed(before, self.connection.process());
+        let written = self.write().await;
+        if let Err(reason @ Refusal::Denied(_)) = &written {
+            tracing::warn!(event = "lease_not_taken", key = %self.name, %reason);
+        }
+        written.is_ok()
     }
 
     /// Renews until the claim is released, dropped or lost.
-    async fn keep(mut self, mut commands: mpsc::Receiver<Command>, lost: CancellationToken) {
+    async fn keep(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        lost: CancellationToken,
+        trial: Arc<Trial>,
+    ) {
         let mut renewal = interval(RENEWAL);
         renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         renewal.tick().await;
         loop {
             let written = tokio::select! {
-                _ = renewal.tick() => self.write().await,
+                _ = renewal.tick() => {
+                    if trial.is_over() {
+                        trial::acquit(&mut self.lease);
+                    }
+                    self.write().await
+                }
                 command = commands.recv() => match command {
                     None => return,
                     Some(Command::NextEpoch(answer)) => {
@@ -155,6 +182,14 @@ impl Key {
                         let written = self.write().await;
                         if written.is_ok() {
                             let _ = answer.send(self.lease.epoch);
+                        }
+                        written
+                    }
+                    Some(Command::UnderWay(sequence, answer)) => {
+                        self.lease.under_way = Some(sequence);
+                        let written = self.write().await;
+                        if written.is_ok() {
+                            let _ = answer.send(());
                         }
                         written
                     }

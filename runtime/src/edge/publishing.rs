@@ -35,6 +35,7 @@ pub(crate) struct Publishing {
 struct Entry {
     item: Item,
     purpose: Purpose,
+    subjects: Arc<[Subject]>,
     remaining: usize,
     refusal: Option<Refusal>,
     deadline: Instant,
@@ -85,13 +86,14 @@ impl Publishing {
         self.open
     }
 
-    /// Begins `copies` publishes for one item; each is then sent with the number.
-    pub(crate) fn begin(&mut self, item: Item, purpose: Purpose, copies: usize) -> u64 {
+    /// Begins a publish to each subject for one item; each is then sent with the number.
+    pub(crate) fn begin(&mut self, item: Item, purpose: Purpose, subjects: Arc<[Subject]>) -> u64 {
         self.open += 1;
         self.entries.push_back(Some(Entry {
             item,
             purpose,
-            remaining: copies,
+            remaining: subjects.len(),
+            subjects,
             refusal: None,
             deadline: Instant::now() + ANSWER,
         }));
@@ -135,6 +137,17 @@ impl Publishing {
             purpose: entry.purpose,
             result: Err(refusal),
         })
+    }
+
+    /// The first publish to a subject that the server denies; to be asked until there is none.
+    pub(crate) fn denied(&mut self, subject: &str) -> Option<Settled> {
+        let goes_there = |entry: &Entry| entry.subjects.iter().any(|s| s.as_str() == subject);
+        let place = self
+            .entries
+            .iter()
+            .position(|entry| entry.as_ref().is_some_and(goes_there))?;
+        let refusal = Refusal::Denied(subject.to_owned());
+        self.refused(self.base + place as u64, refusal)
     }
 
     /// Reads one answer; the last answer for an item settles it.

@@ -6,6 +6,7 @@ mod outcome;
 mod pull;
 mod removal;
 mod start;
+mod trial;
 
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
@@ -25,12 +26,14 @@ use super::consumer::Consumer;
 use super::item::{Item, Waiting};
 use super::lease::Claim;
 use super::publishing::Publishing;
+use super::trial::Turn;
 use super::window::Window;
 use super::{Shared, window::Ticket};
 use crate::connection::Refusal;
 use crate::connectors::Outcome;
 use crate::retry::Lane;
 use crate::stage::{Delivery, Stage, Take};
+use trial::{Asking, Found};
 
 /// Bounds. The server allows 5,000 messages without acknowledgement; with what is asked for, a window
 /// stays below that.
@@ -90,6 +93,11 @@ pub(super) struct Reader {
     removed: u64,
     /// When stopping: until when.
     drain_until: Option<Instant>,
+    /// What the owner before may have had under way.
+    found: Found,
+    /// While messages are worked on one at a time: the one that waits for its turn, and the turn.
+    asking: Option<Asking>,
+    turn: Option<Turn>,
 }
 
 /// What woke the loop.
@@ -101,6 +109,8 @@ enum Event {
     Removed(Result<(), Refusal>),
     Swapped,
     Reconnected,
+    Denied(Arc<str>),
+    Turn(Option<Turn>),
     Arrival(Option<Message>),
     Time,
 }
@@ -141,6 +151,9 @@ impl Reader {
             removing: 0,
             removed: 0,
             drain_until: None,
+            found: Found::new(&claim.trial),
+            asking: None,
+            turn: None,
         }
     }
 
@@ -161,6 +174,7 @@ impl Reader {
         }
         let mut connects = self.shared.connection.connects();
         connects.mark_unchanged();
+        let mut denials = self.shared.connection.denials();
         loop {
             let more = self.pump(&mut publishing).await;
             self.open().await;
@@ -170,6 +184,8 @@ impl Reader {
             let status = &self.shared.edge_status;
             if self.lane.is_none() {
                 status.unfinished.store(unfinished, Ordering::Relaxed);
+                let bytes = self.window.bytes() as u64;
+                status.bytes.store(bytes, Ordering::Relaxed);
             }
             if let Some(until) = self.drain_until
                 && (self.drained(&publishing) || Instant::now() >= until)
@@ -185,8 +201,10 @@ impl Reader {
                 answer = publishing.answers.next() => Event::Answer(answer),
                 Some(attempt) = self.deliveries.next(), if !self.deliveries.is_empty() => Event::Attempt(attempt),
                 result = pending(&mut self.removal) => Event::Removed(result),
+                turn = trial::turn(&mut self.asking) => Event::Turn(turn),
                 Ok(()) = self.stages.changed() => Event::Swapped,
                 Ok(()) = connects.changed() => Event::Reconnected,
+                subject = denials.next() => Event::Denied(subject),
                 arrival = arrive(&mut self.consumer) => Event::Arrival(arrival),
                 () = tokio::task::yield_now(), if more => Event::Time,
                 () = sleep_until(wake) => Event::Time,
@@ -206,7 +224,14 @@ impl Reader {
                 }
                 Event::Attempt(attempt) => self.attempted(attempt, &mut publishing).await,
                 Event::Removed(result) => self.was_removed(result),
+                Event::Turn(turn) => self.has_turn(turn, &mut publishing).await,
                 Event::Swapped => self.stage = Arc::clone(&self.stages.borrow_and_update()),
+                Event::Denied(subject) => {
+                    self.pull_denied(&subject);
+                    while let Some(settled) = publishing.denied(&subject) {
+                        self.settled(settled, &mut publishing).await;
+                    }
+                }
                 Event::Reconnected => self.reopen("the connection is a new one"),
                 Event::Arrival(arrival) => self.arrived(arrival),
                 Event::Time => {
@@ -233,8 +258,10 @@ impl Reader {
         by(publishing.next_deadline());
         by(self.remove_at.filter(|_| self.removal.is_none()));
         by(self.drain_until);
+        // Who waits for a turn is woken by it.
+        let free = self.asking.is_none() && self.turn.is_none();
         if let Some(waiting) = self.waiting.peek()
-            && (waiting.due > now || self.may_start(&waiting.item))
+            && (waiting.due > now || (free && self.may_start(&waiting.item)))
         {
             by(Some(waiting.due));
         }

@@ -83,17 +83,17 @@ impl Window {
         Ticket(ticket.0)
     }
 
-    /// Finishes a ticket; the last one of a message finishes the message.
+    /// Finishes a ticket; the last one of a message finishes the message. True: it did.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "finishing consumes the ticket: that is its point"
     )]
-    pub(crate) fn finish(&mut self, ticket: Ticket) {
+    pub(crate) fn finish(&mut self, ticket: Ticket) -> bool {
         let place = self.place(ticket.0);
         let slot = &mut self.slots[place];
         slot.open -= 1;
         if slot.open > 0 {
-            return;
+            return false;
         }
         slot.input = None;
         self.bytes -= slot.bytes;
@@ -106,6 +106,7 @@ impl Window {
                 self.floor.finished += 1;
             }
         }
+        true
     }
 
     /// The finished prefix.

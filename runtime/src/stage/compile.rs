@@ -36,7 +36,7 @@ impl Stage {
             .collect()
     }
 
-    fn compile(
+    pub(super) fn compile(
         program: &Program,
         stage: &program::Stage,
         context: &connectors::Context,
@@ -58,14 +58,14 @@ impl Stage {
             };
             let (steps, arriving) = compile_steps(&output.steps, &narrowed)?;
             let target = match &output.target {
-                program::Target::Edge(subject) => Target::Edge(subject.clone()),
+                program::Target::Edge(subject) => Target::Edge([subject.clone()].into()),
                 program::Target::Topic {
                     contract: schema,
                     publish,
                     ..
                 } => Target::Topic {
                     contract: self::contract(schema, &output.path)?,
-                    publish: publish.clone(),
+                    publish: publish.as_slice().into(),
                 },
                 program::Target::Deliver {
                     builtin,
@@ -113,10 +113,11 @@ impl Stage {
             contract: stage.input.check.then_some(contract),
             steps,
             outputs,
-            on_error: stage.on_error.clone(),
+            on_error: stage.on_error.as_slice().into(),
             reads_metadata: reads_metadata(stage),
             max_payload: program.max_payload,
             trusts_output: false,
+            leftover: None,
         })
     }
 }

@@ -15,7 +15,25 @@ pub struct Server {
 
 impl Server {
     pub fn start() -> Self {
+        Self::configured("")
+    }
+
+    /// Who names no user may publish everything but `subject`; the user `admin` may do all.
+    pub fn denying(subject: &str) -> Self {
+        Self::configured(&format!(
+            "no_auth_user: runtime
+             authorization: {{ users: [
+                 {{ user: admin, password: admin }}
+                 {{ user: runtime, password: runtime
+                   permissions: {{ publish: {{ deny: [\"{subject}\"] }} }} }}
+             ] }}"
+        ))
+    }
+
+    /// With more of a configuration.
+    pub fn configured(configuration: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("conf"), configuration).unwrap();
         let mut server = Self {
             child: None,
             port: free_port(),
@@ -35,6 +53,16 @@ impl Server {
         self.launch();
     }
 
+    /// Ends the process as a crash would.
+    pub fn crash(&mut self) {
+        self.kill();
+    }
+
+    /// Starts it again on its data.
+    pub fn restart(&mut self) {
+        self.launch();
+    }
+
     fn launch(&mut self) {
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
         let child = Command::new(binary())
@@ -47,6 +75,8 @@ impl Server {
                 "-sd",
             ])
             .arg(self.folder.path().join("data"))
+            .arg("-c")
+            .arg(self.folder.path().join("conf"))
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()

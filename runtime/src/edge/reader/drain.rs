@@ -21,6 +21,7 @@ impl Reader {
         self.drain_until = Some(Instant::now() + IN_FLIGHT);
         // Never started, and behind all that was: the next owner gets them.
         self.backlog.clear();
+        self.stop_asking();
         let waiting = std::mem::take(&mut self.waiting);
         for Waiting { due, item } in waiting.into_sorted_vec() {
             if let Some(waiting) = self.keep(due, item) {
@@ -35,7 +36,7 @@ impl Reader {
         let Work::Run(output) = &item.work else {
             return Some(Waiting { due, item });
         };
-        if item.tries > 0 || !self.has_lanes() {
+        if item.tries > 0 || !self.stage.delivers() {
             return Some(Waiting { due, item });
         }
         if self.lane.is_some() && !self.window.overtaken(&item.ticket) {
@@ -55,7 +56,10 @@ impl Reader {
     }
 
     pub(super) fn drained(&self, publishing: &Publishing) -> bool {
-        publishing.len() == 0 && self.deliveries.is_empty() && self.waiting.is_empty()
+        publishing.len() == 0
+            && self.deliveries.is_empty()
+            && self.waiting.is_empty()
+            && self.asking.is_none()
     }
 
     /// Removes what is finished, then the consumer.

@@ -13,14 +13,14 @@ use crate::connectors::Outcome;
 use crate::edge::item::{Item, Waiting, Work};
 use crate::edge::publishing::{Publishing, Purpose, Settled};
 use crate::retry::{self, IN_PROCESS, Lane};
-use crate::stage::{Failed, Target};
+use crate::stage::Failed;
 use crate::status::count;
 
 impl Reader {
     /// Finishes an item: all that it stood for is stored or acknowledged elsewhere.
     pub(super) fn finish(&mut self, item: Item) {
         self.pressed -= usize::from(item.tries > 0);
-        self.window.finish(item.ticket);
+        self.finish_ticket(item.ticket);
     }
 
     /// A publish is over.
@@ -74,7 +74,11 @@ impl Reader {
             tracing::warn!(event = "pressed_back", %flow, %edge, ?purpose, %refusal);
         }
         if matches!(purpose, Purpose::DeadLetter) && *refusal != Refusal::Unanswered {
-            let reason = format!("DeadLetterFull: dead letters are not stored: {refusal}");
+            let kind = match refusal {
+                Refusal::Denied(_) => "",
+                _ => "DeadLetterFull: ",
+            };
+            let reason = format!("{kind}dead letters are not stored: {refusal}");
             if status.slow().stuck.as_ref() != Some(&reason) {
                 status.set(|slow| slow.stuck = Some(reason));
             }
@@ -151,20 +155,11 @@ impl Reader {
             .map_or_else(|| format!("spec.sinks.{output}"), |o| o.path.clone())
     }
 
-    fn failed(&self, output: Option<&str>, error: &str) -> Failed {
-        let step = output.unwrap_or("source");
+    pub(super) fn failed(&self, output: Option<&str>, error: &str) -> Failed {
         Failed {
-            step: step.to_owned(),
-            path: self.path(step),
+            step: output.unwrap_or("source").to_owned(),
+            path: output.map_or_else(|| "spec.source".to_owned(), |output| self.path(output)),
             error: crate::status::one_line(error),
         }
-    }
-
-    /// Whether the edge's stage delivers at all.
-    pub(super) fn has_lanes(&self) -> bool {
-        self.stage
-            .outputs
-            .iter()
-            .any(|output| matches!(output.target, Target::Deliver(_)))
     }
 }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use vrsky_plan::header;
 
 use super::{BYTES, End, LANE_BYTES, LANE_WINDOW, Reader, TURN, WAITING, WINDOW, ready};
+use crate::connection::Refusal;
 use crate::edge::consumer::{Arrival, Batch, Consumer};
 use crate::edge::input::Input;
 use crate::edge::item::{Item, Waiting};
@@ -20,18 +21,22 @@ impl Reader {
         let lane = self.lane?;
         let mut looked = false;
         loop {
-            if !looked && self.stage.delivers() {
+            if !self.stage.has_lanes() {
+                self.found(0);
+            } else if !looked {
                 let name = self.consumer_name(self.claim.epoch);
                 let made = Consumer::make(&self.shared.connection, name, &self.subject, 0).await;
                 match made {
                     Ok((consumer, 0)) => {
                         self.reopened = true;
                         looked = true;
+                        self.found(0);
                         Consumer::remove(&self.shared.connection, consumer.name()).await;
                     }
-                    Ok((consumer, _)) => {
+                    Ok((consumer, waiting)) => {
                         self.reopened = true;
-                        self.consumer = Some(consumer);
+                        self.found(waiting);
+                        self.opened(consumer);
                         return None;
                     }
                     // The loop tries again, with bounds and words.
@@ -77,9 +82,8 @@ impl Reader {
         match Consumer::make(connection, name, &self.subject, after).await {
             Ok((consumer, waiting)) => {
                 tracing::debug!(event = "edge_opened", consumer = consumer.name(), waiting);
-                let place = self.lane.map_or("", Lane::suffix);
-                lock(&self.shared.edge_status.consumers).insert(place, consumer.name().to_owned());
-                self.consumer = Some(consumer);
+                self.opened(consumer);
+                self.found(waiting);
                 self.open_failures = 0;
                 if first && self.claim.before > 0 {
                     self.remove_consumer(self.consumer_name(self.claim.before));
@@ -88,9 +92,18 @@ impl Reader {
             Err(reason) => {
                 let (flow, edge) = (&self.shared.flow, &self.shared.edge);
                 tracing::warn!(event = "edge_not_opened", %flow, %edge, %reason);
+                if matches!(reason, Refusal::Denied(_)) {
+                    self.shared.status.trouble("", &reason.to_string());
+                }
                 self.open_later();
             }
         }
+    }
+
+    fn opened(&mut self, consumer: Consumer) {
+        let place = self.lane.map_or("", Lane::suffix);
+        lock(&self.shared.edge_status.consumers).insert(place, consumer.name().to_owned());
+        self.consumer = Some(consumer);
     }
 
     fn open_later(&mut self) {
@@ -104,6 +117,17 @@ impl Reader {
             let (flow, edge) = (&self.shared.flow, &self.shared.edge);
             tracing::info!(event = "edge_reopened", %flow, %edge, reason);
             self.remove_consumer(consumer.name().to_owned());
+        }
+    }
+
+    /// If it was our asking for more that was denied: asks again later, with another consumer.
+    pub(super) fn pull_denied(&mut self, subject: &str) {
+        let ours = |consumer: &Consumer| consumer.asks_at() == subject;
+        if self.consumer.as_ref().is_some_and(ours) {
+            let reason = Refusal::Denied(subject.to_owned()).to_string();
+            self.shared.status.trouble("", &reason);
+            self.reopen(&reason);
+            self.open_later();
         }
     }
 
@@ -174,13 +198,20 @@ impl Reader {
     }
 
     fn receive(&mut self, input: Input) {
+        let due = self.lane.is_none() || input.due() <= crate::clock::now_ms();
+        self.found_one(input.sequence, due);
         if self.lane.is_none() {
             let ticket = self.window.receive(input);
             self.backlog.push_back(ticket);
             return;
         }
-        let now = crate::clock::now_ms();
-        let pause = Duration::from_millis(input.due().saturating_sub(now));
+        // Where there is no sink any more, there is nothing to wait for.
+        let due = if self.stage.removed().is_some() {
+            0
+        } else {
+            input.due()
+        };
+        let pause = Duration::from_millis(due.saturating_sub(crate::clock::now_ms()));
         let output = input.header(header::OUTPUT).map(Into::into);
         let attempts = input.attempts();
         let ticket = self.window.receive(input);

@@ -27,6 +27,9 @@ impl Reader {
     /// Starts what may start. True: there is more.
     pub(super) async fn pump(&mut self, publishing: &mut Publishing) -> bool {
         for _ in 0..TURN {
+            if self.waits_for_turn(publishing) {
+                return false;
+            }
             let now = Instant::now();
             let due = self
                 .waiting
@@ -34,7 +37,7 @@ impl Reader {
                 .is_some_and(|waiting| waiting.due <= now && self.may_start(&waiting.item));
             if due {
                 if let Some(waiting) = self.waiting.pop() {
-                    self.start(waiting.item, publishing).await;
+                    self.begin(waiting.item, publishing).await;
                 }
                 continue;
             }
@@ -50,7 +53,7 @@ impl Reader {
                 .flatten()
                 .filter(|output| self.stage.output(output).is_some())
                 .map(Into::into);
-            self.start(Item::fresh(ticket, output, 0), publishing).await;
+            self.begin(Item::fresh(ticket, output, 0), publishing).await;
         }
         true
     }
@@ -77,7 +80,7 @@ impl Reader {
         self.deliveries.len() < if failing { 1 } else { DELIVERIES }
     }
 
-    async fn start(&mut self, item: Item, publishing: &mut Publishing) {
+    pub(super) async fn start(&mut self, item: Item, publishing: &mut Publishing) {
         match item.work {
             Work::Run(ref only) => {
                 let only = only.clone();
@@ -163,9 +166,8 @@ impl Reader {
                 }
                 What::Publish(payload) => match &output.target {
                     Target::Edge(subject) => {
-                        let subjects = std::slice::from_ref(subject);
                         let purpose = Purpose::Output(None);
-                        self.publish(item, &output.name, subjects, payload, purpose, publishing)
+                        self.publish(item, &output.name, subject, payload, purpose, publishing)
                             .await;
                     }
                     Target::Topic { publish, .. } => {
@@ -205,7 +207,7 @@ impl Reader {
         &mut self,
         item: Item,
         output: &str,
-        subjects: &[Subject],
+        subjects: &Arc<[Subject]>,
         payload: Bytes,
         purpose: Purpose,
         publishing: &mut Publishing,
@@ -214,8 +216,8 @@ impl Reader {
         let id = one_line(&input.id());
         let metadata = input.header(header::METADATA).map(one_line);
         let sequence = input.sequence;
-        let number = publishing.begin(item, purpose, subjects.len());
-        for subject in subjects {
+        let number = publishing.begin(item, purpose, Arc::clone(subjects));
+        for subject in subjects.iter() {
             let mut headers = HeaderMap::new();
             // The sequence tells apart two messages of one origin that come by different ways; the
             // same message, delivered again, has the same.
@@ -267,7 +269,7 @@ impl Reader {
                 .or_else(|_| flow.dead_letter_subject("step"));
             let payload = input.payload.clone();
             let Ok(subject) = subject else { return };
-            let number = publishing.begin(item, Purpose::DeadLetter, 1);
+            let number = publishing.begin(item, Purpose::DeadLetter, [subject.clone()].into());
             if let Err(refusal) = publishing.send(number, &subject, headers, payload).await {
                 self.refused(number, refusal, publishing).await;
             }
@@ -324,7 +326,7 @@ impl Reader {
             due_ms,
         };
         let subject = lane.subject(&self.shared.subject);
-        let number = publishing.begin(item, Purpose::Lane(lane), 1);
+        let number = publishing.begin(item, Purpose::Lane(lane), [subject.clone()].into());
         if let Err(refusal) = publishing.send(number, &subject, headers, payload).await {
             self.refused(number, refusal, publishing).await;
         }
