@@ -25,6 +25,8 @@ use crate::values::{JsonSchemaDocument, Parameters};
     validation = Rule::new("has(self.spec.from) != has(self.spec.builtin)").message("exactly one of from and builtin"),
     printcolumn = r#"{"name":"From","type":"string","jsonPath":".spec.from"}"#,
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].status"}"#,
+    printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].reason"}"#,
+    printcolumn = r#"{"name":"Message","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].message","priority":1}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -24,7 +24,10 @@ use crate::status::Status;
     printcolumn = r#"{"name":"To","type":"string","jsonPath":".spec.to.tenant"}"#,
     printcolumn = r#"{"name":"Topic","type":"string","jsonPath":".spec.topic"}"#,
     printcolumn = r#"{"name":"Expires","type":"string","jsonPath":".spec.expires"}"#,
+    printcolumn = r#"{"name":"Readers","type":"integer","jsonPath":".status.readers","description":"Flows that read by it."}"#,
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].status"}"#,
+    printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].reason"}"#,
+    printcolumn = r#"{"name":"Message","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].message","priority":1}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
