@@ -3,6 +3,27 @@
 use std::sync::LazyLock;
 
 use crate::Code;
+use crate::check::{
+    expired_grant, missing_grant, quota, revoked_grant, unbound_namespace, unknown_connector,
+    unknown_tenant, unknown_topic,
+};
+
+/// What an error is about, and so who can mend it: whoever wrote the object, or somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// The object's own text. Only an edit of it helps.
+    Manifest,
+    /// The namespace belongs to no tenant.
+    Namespace,
+    /// The grant was revoked.
+    GrantRevoked,
+    /// The grant has expired.
+    GrantExpired,
+    /// The tenant uses all that it may.
+    Quota,
+    /// What it names does not exist or is not permitted; which of the two is not told. It may come.
+    Reference,
+}
 
 /// Each code with its page, sorted.
 const PAGES: [(Code, &str); 51] = [
@@ -84,4 +105,19 @@ pub fn page(code: Code) -> Option<&'static str> {
         .iter()
         .find(|(known, _)| *known == code)
         .map(|(_, page)| *page)
+}
+
+/// What an error with this code is about.
+pub fn cause(code: Code) -> Cause {
+    match code {
+        unbound_namespace::CODE => Cause::Namespace,
+        revoked_grant::CODE => Cause::GrantRevoked,
+        expired_grant::CODE => Cause::GrantExpired,
+        quota::CODE => Cause::Quota,
+        unknown_connector::CODE
+        | unknown_topic::CODE
+        | unknown_tenant::CODE
+        | missing_grant::CODE => Cause::Reference,
+        _ => Cause::Manifest,
+    }
 }

@@ -26,6 +26,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use vrsky_expression::Message;
 use vrsky_plan::program::Decode;
+use vrsky_plan::report::Cause;
 use vrsky_plan::{FlowId, TenantName};
 use vrsky_types::Type;
 
@@ -61,6 +62,8 @@ pub struct Blocked {
     pub reason: String,
     /// The field path in the Flow, such as `spec.source.with.verify`.
     pub path: Option<String>,
+    /// What kind of thing is in the way.
+    pub cause: Cause,
 }
 
 /// What became of one attempt to deliver.
@@ -185,6 +188,15 @@ impl Blocked {
         Self {
             reason: reason.into(),
             path: Some(path.into()),
+            cause: Cause::Other,
+        }
+    }
+
+    /// A secret that is missing, or of no use.
+    fn secret(path: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self {
+            cause: Cause::SecretNotFound,
+            ..Self::at(path, reason)
         }
     }
 }

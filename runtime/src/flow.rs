@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use vrsky_plan::report::State;
+use vrsky_plan::report::{Cause, State};
 use vrsky_plan::{EdgeName, FlowId, Program, TenantName};
 
 use crate::connection::Connection;
@@ -66,6 +66,7 @@ impl Webhooks {
                 .map_err(|error| Blocked {
                     reason: format!("cannot listen on {}: {error}", self.address),
                     path: None,
+                    cause: Cause::Other,
                 })?;
             let (serving, stop) = (listener.clone(), self.stop.clone());
             self.tasks.spawn(async move { serving.serve(stop).await });
@@ -198,6 +199,7 @@ impl Running {
                 State::Blocked {
                     reason: blocked.reason,
                     path: blocked.path,
+                    cause: blocked.cause,
                 }
             }
         };
@@ -280,7 +282,11 @@ impl Running {
         tracing::warn!(event = "program_unreadable", flow = %self.status.flow(), %reason);
         self.status.set(|slow| {
             slow.program = hash;
-            slow.state = State::Blocked { reason, path: None };
+            slow.state = State::Blocked {
+                reason,
+                path: None,
+                cause: Cause::Other,
+            };
         });
     }
 

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
-use vrsky_plan::report::{Counters, LastError, State};
+use vrsky_plan::report::{Cause, Counters, LastError, State};
 use vrsky_plan::{EdgeName, FlowId};
 
 use crate::clock;
+use crate::connectors::Blocked;
 
 /// One flow's counters and state.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ pub(crate) struct Slow {
     pub(crate) generation: i64,
     pub(crate) state: State,
     /// Why the source does not run, while it does not.
-    pub(crate) source: Option<(String, Option<String>)>,
+    pub(crate) source: Option<Blocked>,
     /// Why the dead letters take no more, while they do not.
     pub(crate) stuck: Option<String>,
     pub(crate) url: Option<String>,
@@ -47,13 +48,15 @@ impl Slow {
     /// The state that is reported: the gravest.
     pub(crate) fn reported(&self) -> State {
         match (&self.state, &self.source, &self.stuck) {
-            (State::Running, Some((reason, path)), _) => State::Blocked {
-                reason: reason.clone(),
-                path: path.clone(),
+            (State::Running, Some(blocked), _) => State::Blocked {
+                reason: blocked.reason.clone(),
+                path: blocked.path.clone(),
+                cause: blocked.cause,
             },
             (State::Running, None, Some(reason)) => State::Blocked {
                 reason: reason.clone(),
                 path: None,
+                cause: Cause::DeadLetterFull,
             },
             (state, _, _) => state.clone(),
         }

@@ -59,7 +59,24 @@ pub enum State {
         reason: String,
         /// The field path of the cause, if it is one.
         path: Option<String>,
+        /// What kind of thing is in the way.
+        #[serde(default)]
+        cause: Cause,
     },
+}
+
+/// What kind of thing is in a flow's way. A word that a reader does not know is `Other` to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Cause {
+    /// A secret, or a key in it, is missing or of no use.
+    SecretNotFound,
+    /// The dead letters take no more.
+    DeadLetterFull,
+    /// Something else.
+    #[default]
+    #[serde(other)]
+    Other,
 }
 
 /// Messages counted. Every accepted message ends in exactly one of `filtered`, `unread`, `delivered`

@@ -139,7 +139,7 @@ async fn run(
             if !stop.is_cancelled() {
                 tracing::warn!(event = "source_blocked", flow = %status.flow(), reason = %blocked.reason);
             }
-            status.set(|slow| slow.source = Some((blocked.reason, blocked.path)));
+            status.set(|slow| slow.source = Some(blocked));
         }
         tokio::select! {
             () = stop.cancelled() => {}

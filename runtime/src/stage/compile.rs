@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use vrsky_expression::{Filter, Map, Mistake};
 use vrsky_plan::program::{self, Expression};
+use vrsky_plan::report::Cause;
 use vrsky_plan::{EdgeName, Program};
 use vrsky_types::{Contract, Type};
 
@@ -169,6 +170,7 @@ fn contract(schema: &serde_json::Value, path: &str) -> Result<Contract, Blocked>
     Contract::new(schema.clone()).map_err(|error| Blocked {
         reason: format!("the schema cannot be used: {error}"),
         path: Some(path.to_owned()),
+        cause: Cause::Other,
     })
 }
 
@@ -180,6 +182,7 @@ fn blocked(mistakes: &[Mistake], path: &str) -> Blocked {
     Blocked {
         reason: format!("this runtime cannot compile the expression: {first}"),
         path: Some(path.to_owned()),
+        cause: Cause::Other,
     }
 }
 

@@ -127,6 +127,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use vrsky_plan::TenantName;
+    use vrsky_plan::report::Cause;
 
     fn told(accepted: u64) -> Told {
         Told {
@@ -137,6 +138,7 @@ mod tests {
             state: State::Blocked {
                 reason: "a secret\u{1b}[31m is missing ".repeat(20),
                 path: None,
+                cause: Cause::Other,
             },
             at: None,
             url: None,

@@ -74,7 +74,7 @@ impl Sink {
             timeout,
         };
         sink.authorization()
-            .map_err(|reason| Blocked::at(format!("{path}.{field}"), reason))?;
+            .map_err(|reason| Blocked::secret(format!("{path}.{field}"), reason))?;
         Ok(sink)
     }
 

@@ -90,7 +90,7 @@ impl Source {
         let Some(verify) = &self.route.verify else {
             return Ok(());
         };
-        let blocked = |reason: String| Blocked::at(verify.path(), reason);
+        let blocked = |reason: String| Blocked::secret(verify.path(), reason);
         let secret = self
             .route
             .secrets
