@@ -4,3 +4,5 @@
 //! watch ──► World ──► compile ──► reconcile(Plan, Observed) -> Vec<Action> ──► apply ──► status
 //!                                 (pure; never reads the cluster)              (never decides)
 //! ```
+
+pub mod status;
