@@ -38,9 +38,10 @@ fn every_definition_is_small_enough_and_explains_every_field() {
         let json = serde_json::to_value(&definition).unwrap();
         assert!(json.to_string().len() < 256 * 1024);
         let version = &json["spec"]["versions"][0];
-        let spec = &version["schema"]["openAPIV3Schema"]["properties"]["spec"];
+        let properties = &version["schema"]["openAPIV3Schema"]["properties"];
         let mut undocumented = Vec::new();
-        collect_undocumented(spec, "spec", &mut undocumented);
+        collect_undocumented(&properties["spec"], "spec", &mut undocumented);
+        collect_undocumented(&properties["status"], "status", &mut undocumented);
         assert!(
             undocumented.is_empty(),
             "fields without a doc comment: {undocumented:?}"
@@ -54,6 +55,33 @@ fn every_definition_is_small_enough_and_explains_every_field() {
                 .len()
                 >= 2
         );
+    }
+}
+
+#[test]
+fn the_first_question_is_answered_by_the_columns() {
+    for definition in vrsky_crds::definitions() {
+        let columns = definition.spec.versions[0]
+            .additional_printer_columns
+            .clone()
+            .unwrap_or_default();
+        let find = |name: &str| columns.iter().find(|column| column.name == name).unwrap();
+        assert_eq!(find("Ready").priority, None);
+        assert_eq!(find("Reason").priority, None);
+        assert_eq!(find("Message").priority, Some(1));
+        assert_eq!(columns.last().unwrap().name, "Age");
+    }
+}
+
+#[test]
+fn what_nobody_has_seen_says_so() {
+    for definition in vrsky_crds::definitions() {
+        let json = serde_json::to_value(&definition).unwrap();
+        let schema = &json["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        let status = &schema["properties"]["status"];
+        // The field's own default stands only where there is a status.
+        assert_eq!(status["default"]["observedGeneration"], -1);
+        assert_eq!(status["properties"]["observedGeneration"]["default"], -1);
     }
 }
 

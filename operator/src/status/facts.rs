@@ -31,7 +31,8 @@ pub struct Facts<'a> {
 /// An object that is being deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Deleting {
-    /// How much is left to do, where it is known: messages of a Flow, objects of a Tenant.
+    /// How much is left, where it is known: messages of a Flow, readers of a Grant, objects of a
+    /// Tenant.
     pub left: Option<u64>,
     /// When the wait ends, whatever is left.
     pub until: Option<Timestamp>,

@@ -22,7 +22,7 @@ pub fn flow(facts: &FlowFacts<'_>, previous: &Status, now: Timestamp) -> Status 
 fn row(facts: &FlowFacts<'_>, hearing: &Hearing<'_>, previous: &Status) -> Row {
     let object = &facts.object;
     let generation = object.generation;
-    let row = match gate::row(object, previous) {
+    let row = match gate::row(object, previous, "messages") {
         Some(row) => goes_on(row, object, hearing),
         None => planned(facts, hearing),
     };

@@ -8,19 +8,19 @@ use super::facts::{Facts, Tenancy};
 use super::row::{Progress, Row, Why};
 use super::{diagnostics, reason};
 
-/// The row of an object that does not come as far as the plan.
-pub(super) fn row(facts: &Facts<'_>, previous: &Status) -> Option<Row> {
-    deleting(facts, previous)
+/// The row of an object that does not come as far as the plan. `left` are what its deletion counts.
+pub(super) fn row(facts: &Facts<'_>, previous: &Status, left: &str) -> Option<Row> {
+    deleting(facts, previous, left)
         .or_else(|| rejected(facts))
         .or_else(|| unresolved(facts))
         .or_else(|| held(facts))
 }
 
 /// It is being deleted.
-pub(super) fn deleting(facts: &Facts<'_>, previous: &Status) -> Option<Row> {
+pub(super) fn deleting(facts: &Facts<'_>, previous: &Status, left: &str) -> Option<Row> {
     let deleting = facts.deleting?;
     let mut message = match deleting.left {
-        Some(left) => format!("being deleted: {left} left"),
+        Some(count) => format!("being deleted: {count} {left} left"),
         None => "being deleted".to_owned(),
     };
     if let Some(until) = deleting.until {

@@ -21,7 +21,7 @@ fn row(facts: &GrantFacts<'_>, previous: &Status) -> Row {
     let object = &facts.object;
     let generation = object.generation;
     let Some(end) = facts.end else {
-        return gate::row(object, previous).unwrap_or_else(|| {
+        return gate::row(object, previous, "readers").unwrap_or_else(|| {
             let message = match facts.readers {
                 0 => "it stands; nobody reads by it yet",
                 _ => "it stands, and is read by",
@@ -31,7 +31,7 @@ fn row(facts: &GrantFacts<'_>, previous: &Status) -> Row {
     };
     // It ends whatever else is wrong with it, and whatever it names.
     let revoked = (object.apply == Apply::Done).then(|| Said::yes(generation, ended(end)));
-    let row = gate::deleting(object, previous)
+    let row = gate::deleting(object, previous, "readers")
         .or_else(|| gate::rejected(object))
         .unwrap_or_else(|| {
             let mut row = Row::carried_out(generation, object.apply, ended(end));

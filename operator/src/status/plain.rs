@@ -9,7 +9,7 @@ use super::{finish, gate, reason};
 
 /// The status of a Tenant.
 pub fn tenant(facts: &TenantFacts<'_>, previous: &Status, now: Timestamp) -> Status {
-    let row = gate::row(&facts.object, previous)
+    let row = gate::row(&facts.object, previous, "objects")
         .or_else(|| unresolved(facts))
         .unwrap_or_else(|| applied(&facts.object, facts.object.apply, "its account is there"));
     finish(row, &facts.object, previous, now)
@@ -18,7 +18,7 @@ pub fn tenant(facts: &TenantFacts<'_>, previous: &Status, now: Timestamp) -> Sta
 /// The status of a Topic.
 pub fn topic(facts: &TopicFacts<'_>, previous: &Status, now: Timestamp) -> Status {
     let object = &facts.object;
-    let row = gate::row(object, previous)
+    let row = gate::row(object, previous, "objects")
         .unwrap_or_else(|| applied(object, object.apply, "flows can write and read it"));
     finish(row, object, previous, now)
 }
@@ -26,7 +26,7 @@ pub fn topic(facts: &TopicFacts<'_>, previous: &Status, now: Timestamp) -> Statu
 /// The status of a Connector.
 pub fn connector(facts: &ConnectorFacts<'_>, previous: &Status, now: Timestamp) -> Status {
     let object = &facts.object;
-    let row = gate::row(object, previous)
+    let row = gate::row(object, previous, "objects")
         .unwrap_or_else(|| applied(object, Apply::Done, "flows can use it"));
     finish(row, object, previous, now)
 }
