@@ -370,6 +370,26 @@ fn nobody_gets_a_wildcard_and_secrets_are_named_one_by_one() {
     assert_eq!(bindings, wanted.map(str::to_owned).into());
 }
 
+/// A value in one line, as YAML has it. The order of fields does not depend on how they were read.
+fn flow(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(flow).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Object(fields) => {
+            let fields: BTreeMap<_, _> = fields.iter().collect();
+            let fields: Vec<String> = fields
+                .into_iter()
+                .map(|(name, value)| format!("{name}: {}", flow(value)))
+                .collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+        value => value.to_string(),
+    }
+}
+
 /// Rows of the table of values: name, default, description. Every value has a description, and every
 /// description a value.
 fn rows(path: &str, schema: &Value, value: &Value, table: &mut String) {
@@ -377,12 +397,9 @@ fn rows(path: &str, schema: &Value, value: &Value, table: &mut String) {
     assert!(!description.is_empty(), "{path} has no description");
     let free = schema["additionalProperties"] != json!(false);
     if schema["type"] != "object" || free || schema["properties"]["requests"].is_object() {
-        let shown = match value {
-            Value::String(text) if text.is_empty() => String::new(),
-            Value::Object(fields) if fields.is_empty() => String::new(),
-            Value::Array(items) if items.is_empty() => String::new(),
-            Value::String(text) => format!("`{text}`"),
-            value => format!("`{value}`"),
+        let shown = match flow(value) {
+            text if ["", "{}", "[]"].contains(&text.as_str()) => String::new(),
+            text => format!("`{text}`"),
         };
         let description = description.replace('|', "\\|");
         let _ = writeln!(table, "| `{path}` | {shown} | {description} |");
