@@ -15,8 +15,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use vrsky_plan::Program;
 use vrsky_plan::program::{Decode, Retries, Source};
-use vrsky_plan::{Program, report::State};
+use vrsky_plan::report::{Cause, State};
 
 #[path = "stories/programs.rs"]
 #[allow(dead_code)]
@@ -130,7 +131,7 @@ async fn a_webhook_waits_for_its_secret() {
     world.put(program.clone()).await;
     let _runtime = world.runtime();
     let blocked = |state: &State| {
-        matches!(state, State::Blocked { reason, path }
+        matches!(state, State::Blocked { reason, path, cause: Cause::SecretNotFound }
         if reason == "the secret hub has no key signing"
             && path.as_deref() == Some("spec.source.with.verify.github.secretRef"))
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use vrsky_plan::EdgeName;
 use vrsky_plan::program::{Condition, Retries};
-use vrsky_plan::report::State;
+use vrsky_plan::report::{Cause, State};
 
 use crate::endpoint::Endpoint;
 use crate::programs::{Build, numbers, output, program, topic};
@@ -236,7 +236,15 @@ async fn a_flow_whose_dead_letters_are_full_stops_and_loses_nothing() {
     let _runtime = world.runtime();
     let bad = (0..10).map(|n| (format!("m{n}"), "no json".to_owned()));
     world.feed("e.shop_full.in", bad).await;
-    let stuck = |state: &State| matches!(state, State::Blocked { reason, .. } if reason.contains("DeadLetterFull"));
+    let stuck = |state: &State| {
+        matches!(
+            state,
+            State::Blocked {
+                cause: Cause::DeadLetterFull,
+                ..
+            }
+        )
+    };
     world.report(&program.flow, |r| stuck(&r.state)).await;
     assert_eq!(world.dead_letters("d.>").await, 3);
     let letters = world.tenant.dead_letter_stream();
