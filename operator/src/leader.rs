@@ -144,7 +144,7 @@ impl Leader {
     /// Lets go in good order: the next one need not wait.
     pub async fn release(mut self) {
         if let Some(spec) = &mut self.lease.spec {
-            spec.holder_identity = Some(String::new());
+            spec.holder_identity = None;
             spec.lease_duration_seconds = Some(1);
         }
         let parameters = PostParams::default();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
-use vrsky_broker::Failure;
+use vrsky_broker::{Failure, Revoked};
 use vrsky_compiler::{Compiled, Severity, compile};
 use vrsky_plan::{Plan, TenantId};
 
@@ -14,6 +14,9 @@ use super::{AGAIN, AGAIN_AT_MOST, Operator};
 use crate::kinds::Kind;
 use crate::reconcile::{self, Action, reconcile};
 use crate::{objects, world};
+
+/// Imports of one grant that end within so many milliseconds ended by one revocation.
+const TOGETHER_MS: u64 = 60_000;
 
 impl Operator {
     /// Makes true what is seen now. What fails is tried again after the pause that it returns; the
@@ -131,7 +134,13 @@ impl Operator {
         }
         for revoked in applied.revoked {
             tracing::info!(event = "revoked", grant = revoked.grant, reader = %revoked.reader, flow = %revoked.flow, removed = revoked.purged);
-            self.revoked.insert(revoked.grant.clone(), revoked);
+            // One entry a grant: all its readers together, when the last of them was verified.
+            let before = self.revoked.remove(&revoked.grant).filter(|before| {
+                revoked.at_ms.saturating_sub(before.at_ms) < TOGETHER_MS
+            });
+            let purged = before.map_or(0, |before| before.purged) + revoked.purged;
+            let entry = Revoked { purged, ..revoked };
+            self.revoked.insert(entry.grant.clone(), entry);
         }
         let failed = by_tenant(applied.failed);
         let now = Instant::now();

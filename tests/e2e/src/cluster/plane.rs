@@ -125,6 +125,8 @@ impl Plane {
             ),
             format!("--service-account-key-file={}", file("accounts.key")),
             format!("--service-cluster-ip-range={}", self.services),
+            // As in every real cluster: what pods may be is decided by pod security.
+            "--allow-privileged=true".to_owned(),
         ];
         arguments.extend_from_slice(&self.arguments);
         self.run("kube-apiserver", &arguments)?;
