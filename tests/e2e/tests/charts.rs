@@ -237,6 +237,39 @@ fn the_production_servers_accept_their_configuration() {
     assert!(!check("operator: nobody").status.success(), "it looks");
 }
 
+#[test]
+fn alerts_are_about_metrics_that_exist() {
+    let read = |page: &str| fs::read_to_string(program::repository().join(page)).unwrap();
+    let pages = read("docs/runtime.md") + &read("docs/operations.md");
+    let objects = objects(&["--set", "alerts.enabled=true"]);
+    let rules = one(&objects, "PrometheusRule", "vrsky");
+    let mut metrics = BTreeSet::new();
+    for group in rules["spec"]["groups"].as_array().unwrap() {
+        for rule in group["rules"].as_array().unwrap() {
+            let name = rule["alert"].as_str().unwrap();
+            assert!(
+                pages.contains(&format!("| `{name}` |")),
+                "{name} is not explained"
+            );
+            let words = rule["expr"].as_str().unwrap();
+            let words = words.split(|it: char| it != '_' && !it.is_ascii_alphanumeric());
+            metrics.extend(
+                words
+                    .filter(|it| it.starts_with("vrsky_"))
+                    .map(str::to_owned),
+            );
+        }
+    }
+    assert!(metrics.len() >= 8, "{metrics:?}");
+    metrics.retain(|name| {
+        let ends = ["`", "{"];
+        !ends
+            .iter()
+            .any(|end| pages.contains(&format!("`{name}{end}")))
+    });
+    assert_eq!(metrics, BTreeSet::new(), "no page has them");
+}
+
 /// One rule of a role: where, which resources, which names, which verbs.
 type Right = (String, String, String, String);
 

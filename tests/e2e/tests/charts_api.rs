@@ -160,7 +160,6 @@ impl Installed {
         };
         bind("rolebinding", "admin", "tessa");
         bind("rolebinding", "edit", "edith");
-        bind("rolebinding", "admin", "paula");
         bind("clusterrolebinding", "vrsky-platform", "paula");
         let user = |name| kubectl.as_user(name, &[]).unwrap();
         let groups = [
@@ -557,7 +556,7 @@ fn tenants_do_not_wear_the_operators_labels(it: &Installed) {
 
     // Not even whoever may write Tenants: a GitOps controller often may.
     let forged = config_like("Secret", "forged", &[OURS]);
-    refused(try_apply(&it.platform, &forged), word);
+    refused(try_apply(it.api.kubectl(), &forged), word);
 }
 
 fn finalizers_stay_until_nats_is_cleared(it: &Installed) {
@@ -583,16 +582,6 @@ fn finalizers_stay_until_nats_is_cleared(it: &Installed) {
     let delete = ["delete", "flow", "kept", "-n", "acme", "--wait=false"];
     it.tenant.run(&delete).unwrap();
     refused(drop(&it.tenant), "vrsky finalize --force");
-    let granted = [
-        "create",
-        "rolebinding",
-        "paula-platform",
-        "-n",
-        "acme",
-        "--clusterrole=edit",
-        "--user=paula",
-    ];
-    it.api.kubectl().run(&granted).unwrap();
     drop(&it.platform).unwrap();
     eventually("the flow is gone", || {
         it.tenant
