@@ -1,5 +1,6 @@
 //! The one connection of the process, and requests to JetStream with a bound on every wait.
 
+mod credentials;
 mod denial;
 
 use std::path::PathBuf;
@@ -7,8 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{Client, HeaderMap, Message, Request, ServerError, StatusCode};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use serde::Deserialize;
 use tokio::sync::{broadcast, watch};
@@ -94,7 +93,16 @@ impl Connection {
         let (connected, connects) = watch::channel(0);
         let (denials, _) = broadcast::channel(64);
         let denied = denials.clone();
-        let mut options = async_nats::ConnectOptions::new()
+        let options = match creds {
+            None => async_nats::ConnectOptions::new(),
+            Some(path) => {
+                credentials::options(path).map_err(|reason| ConnectError::Credentials {
+                    path: path.clone(),
+                    reason,
+                })?
+            }
+        };
+        let options = options
             .name("vrsky-runtime")
             .max_reconnects(None)
             .connection_timeout(Duration::from_secs(5))
@@ -107,19 +115,6 @@ impl Connection {
                 observe(&event, &connected, &denied);
                 async {}
             });
-        if let Some(path) = creds {
-            let refuse = |reason: String| ConnectError::Credentials {
-                path: path.clone(),
-                reason,
-            };
-            let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
-            let user = user_name(&text)
-                .ok_or_else(|| refuse("it holds no user JWT with a name".to_owned()))?;
-            options = options
-                .credentials(&text)
-                .map_err(|_| refuse("it is no credentials file".to_owned()))?
-                .custom_inbox_prefix(format!("_INBOX_{user}"));
-        }
         let deadline = Instant::now() + Duration::from_secs(10);
         let client = loop {
             match options.clone().connect(address).await {
@@ -248,48 +243,5 @@ fn observe(
             }
         }
         other => tracing::warn!(event = "connection", what = %other),
-    }
-}
-
-/// The name of the user in a credentials file's JWT.
-fn user_name(creds: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Claims {
-        name: String,
-    }
-    let token = creds
-        .lines()
-        .skip_while(|line| !line.contains("BEGIN NATS USER JWT"))
-        .nth(1)?;
-    let claims = URL_SAFE_NO_PAD
-        .decode(token.trim().split('.').nth(1)?)
-        .ok()?;
-    let claims: Claims = serde_json::from_slice(&claims).ok()?;
-    let fits = !claims.name.is_empty()
-        && claims
-            .name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-    fits.then_some(claims.name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::user_name;
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
-    #[test]
-    fn the_users_name_comes_from_the_token() {
-        let claims = URL_SAFE_NO_PAD.encode(r#"{"name":"runtime-1","sub":"U"}"#);
-        let text = format!("-----BEGIN NATS USER JWT-----\nh.{claims}.s\n------END");
-        assert_eq!(user_name(&text).as_deref(), Some("runtime-1"));
-    }
-
-    #[test]
-    fn a_name_that_is_no_token_is_refused() {
-        let claims = URL_SAFE_NO_PAD.encode(r#"{"name":"a.*"}"#);
-        let text = format!("-----BEGIN NATS USER JWT-----\nh.{claims}.s\n------END");
-        assert_eq!(user_name(&text), None);
     }
 }

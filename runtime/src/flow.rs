@@ -40,6 +40,7 @@ pub(crate) struct Process {
     pub(crate) secrets: crate::secrets::Secrets,
     pub(crate) http: reqwest::Client,
     pub(crate) webhooks: Arc<Webhooks>,
+    pub(crate) health: crate::health::Health,
 }
 
 /// The listener for webhooks: opened with the first program, which says the tenant's name.
@@ -120,9 +121,11 @@ impl Flow {
     pub(crate) fn start(process: &Process, flow: FlowId) -> Self {
         let (programs, receiver) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
+        let status = Arc::new(Status::new(flow));
+        process.health.flow(&status);
         let running = Running {
             process: process.clone(),
-            status: Arc::new(Status::new(flow)),
+            status,
             program: None,
             stages: BTreeMap::new(),
             edges: BTreeMap::new(),
@@ -168,7 +171,9 @@ impl Running {
         ));
         let mut tick = interval(AGAIN);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let name = format!("the flow {}", self.status.flow());
         loop {
+            self.process.health.turned(&name);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -191,6 +196,7 @@ impl Running {
             }
         }
         self.halt(true).await;
+        self.process.health.ended(&name);
         reports.cancel();
         let _ = reporter.await;
         tracing::info!(event = "flow_stopped", flow = %self.status.flow());

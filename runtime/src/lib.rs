@@ -12,6 +12,7 @@ pub mod connectors;
 mod dead_letter;
 mod edge;
 mod flow;
+mod health;
 pub mod intake;
 pub mod logs;
 mod options;
@@ -19,6 +20,7 @@ mod programs;
 mod retry;
 mod run;
 pub mod secrets;
+mod serving;
 mod stage;
 pub mod status;
 

@@ -23,6 +23,9 @@ pub struct Options {
     /// Where webhooks are served.
     #[arg(long, env = "VRSKY_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// Where `/livez`, `/readyz` and `/metrics` are served. Without it they are not.
+    #[arg(long, env = "VRSKY_HEALTH")]
+    pub health: Option<SocketAddr>,
     /// The folder of secrets: `<namespace>/<secret>/<key>` files.
     #[arg(long, env = "VRSKY_SECRETS", default_value = "secrets")]
     pub secrets: PathBuf,

@@ -21,6 +21,7 @@ use crate::flow::{Flow, Holding, Process, Wanted};
 const LOOK: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(2);
+const LOOP: &str = "the watch of the programs";
 
 /// Runs what should run until `stop`, then stops it all.
 pub(crate) async fn run(process: &Process, stop: &CancellationToken) -> Result<(), Refusal> {
@@ -44,6 +45,7 @@ pub(crate) async fn run(process: &Process, stop: &CancellationToken) -> Result<(
     };
     let mut look_at = Instant::now();
     loop {
+        process.health.turned(LOOP);
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
@@ -67,6 +69,7 @@ pub(crate) async fn run(process: &Process, stop: &CancellationToken) -> Result<(
             }
         }
     }
+    process.health.ended(LOOP);
     for (_, flow) in flows.running.values() {
         flow.stop();
     }
@@ -110,6 +113,7 @@ impl Flows<'_> {
             Err(Refusal::NotFound) => Index::default(),
             Err(refusal) => return Err(refusal),
         };
+        self.process.health.should_run(&index.programs);
         let gone: Vec<_> = self
             .running
             .keys()
@@ -124,6 +128,7 @@ impl Flows<'_> {
         }
         let mut unread = Ok(());
         for (flow, hash) in index.programs {
+            self.process.health.turned(LOOP);
             if self
                 .running
                 .get(&flow)

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::connection::{ConnectError, Connection, Refusal};
 use crate::connectors;
 use crate::flow::{Process, Webhooks};
+use crate::health::Health;
 use crate::options::Options;
 use crate::programs;
 use crate::secrets::Secrets;
@@ -28,6 +29,16 @@ pub enum Error {
     /// Signals or the working directory are not to be had.
     #[error("the system refuses: {0}")]
     System(#[from] std::io::Error),
+    /// The port for the health of the process is not to be had.
+    #[error(
+        "cannot serve the health of the process on {address}: {source}; free it, or choose another with --health"
+    )]
+    Health {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The programs cannot be watched.
     #[error("cannot watch the programs: {0}")]
     Programs(String),
@@ -40,11 +51,17 @@ pub enum Error {
 pub async fn run(options: Options) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let health = Health::new();
+    if let Some(address) = options.health {
+        let served = health.serve(address).await;
+        served.map_err(|source| Error::Health { address, source })?;
+    }
     let creds = options.creds.as_ref();
     let connection = tokio::select! {
         connection = Connection::open(&options.nats, creds, options.tenant_id.clone()) => connection?,
         () = either(&mut terminate, &mut interrupt) => return Ok(()),
     };
+    health.connected(&connection);
     let stop = CancellationToken::new();
     let webhooks = Arc::new(Webhooks::new(options.listen, stop.clone()));
     let process = Process {
@@ -53,6 +70,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
         secrets: Secrets::new(options.secrets),
         http: connectors::http_client(),
         webhooks: Arc::clone(&webhooks),
+        health: health.clone(),
     };
     tracing::info!(event = "started", tenant = %options.tenant_id, process = process.connection.process());
     let work = async {
@@ -63,6 +81,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
     let cut = async {
         either(&mut terminate, &mut interrupt).await;
         tracing::info!(event = "stopping");
+        health.stopping();
         stop.cancel();
         tokio::select! {
             () = either(&mut terminate, &mut interrupt) => {}

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -66,9 +67,10 @@ struct Cached {
     secret: Secret,
 }
 
-/// What changes when the file does.
+/// What changes when the file does, or another takes its place.
 #[derive(PartialEq, Eq)]
 struct Stamp {
+    file: (u64, u64),
     modified: Option<SystemTime>,
     bytes: u64,
 }
@@ -123,6 +125,7 @@ impl Secrets {
             }
         };
         let stamp = Stamp {
+            file: (metadata.dev(), metadata.ino()),
             modified: metadata.modified().ok(),
             bytes: metadata.len(),
         };
@@ -228,6 +231,49 @@ mod tests {
         secrets.age();
         let secret = secrets.read("acme", &reference("shop", "signing")).unwrap();
         assert_eq!(secret.expose(), "second one");
+    }
+
+    /// Puts content as a projected volume of Kubernetes has it: files in a folder with a time in its
+    /// name, `..data` links there, and each secret is a link through `..data`. A change makes
+    /// another folder and renames one link.
+    fn project(volume: &Path, version: &str, keys: &[(&str, &str)]) {
+        use std::os::unix::fs::symlink;
+        let content = volume.join(format!("..{version}"));
+        for (place, text) in keys {
+            let file = content.join(place);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+            let secret = place.split('/').next().unwrap();
+            let link = volume.join(secret);
+            if !link.is_symlink() {
+                symlink(format!("..data/{secret}"), link).unwrap();
+            }
+        }
+        symlink(format!("..{version}"), volume.join("..data_tmp")).unwrap();
+        fs::rename(volume.join("..data_tmp"), volume.join("..data")).unwrap();
+    }
+
+    #[test]
+    fn a_projected_volume_is_read_and_its_changes_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let volume = folder.path().join("acme");
+        project(&volume, "1", &[("shop/signing", "first")]);
+        let secrets = Secrets::new(folder.path());
+        let read = |name, key| {
+            secrets.age();
+            secrets.read("acme", &reference(name, key))
+        };
+        assert_eq!(read("shop", "signing").unwrap().expose(), "first");
+        assert!(read("erp", "token").is_err(), "not there yet");
+        // Of the same length, and a secret that comes later.
+        let keys = [("shop/signing", "other"), ("erp/token", "hush")];
+        project(&volume, "2", &keys);
+        assert_eq!(read("shop", "signing").unwrap().expose(), "other");
+        assert_eq!(read("erp", "token").unwrap().expose(), "hush");
+        project(&volume, "3", &[("erp/token", "hush")]);
+        assert!(read("shop", "signing").is_err(), "its link leads nowhere");
+        // The links themselves are no names of secrets.
+        assert!(read("..data", "erp").is_err());
     }
 
     #[test]

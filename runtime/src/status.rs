@@ -65,8 +65,11 @@ impl Slow {
 pub(crate) struct EdgeStatus {
     /// The consumers that read it: the edge's own and those of its waiting lanes.
     pub(crate) consumers: Mutex<BTreeMap<&'static str, String>>,
-    /// Messages received and not finished.
+    /// Messages received and not finished, and their bytes.
     pub(crate) unfinished: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    /// Messages that waited at the last report; `None`: not known, or read by another.
+    pub(crate) backlog: Mutex<Option<u64>>,
 }
 
 impl Status {

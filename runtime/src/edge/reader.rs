@@ -184,6 +184,8 @@ impl Reader {
             let status = &self.shared.edge_status;
             if self.lane.is_none() {
                 status.unfinished.store(unfinished, Ordering::Relaxed);
+                let bytes = self.window.bytes() as u64;
+                status.bytes.store(bytes, Ordering::Relaxed);
             }
             if let Some(until) = self.drain_until
                 && (self.drained(&publishing) || Instant::now() >= until)

@@ -42,7 +42,9 @@ async fn report(connection: &Connection, status: &Status, last: bool) {
     let mut backlog = BTreeMap::new();
     // At the end the consumers are gone.
     for (edge, edge_status) in status.edges().into_iter().filter(|_| !last) {
-        if let Some(messages) = self::backlog(connection, &edge_status).await {
+        let messages = self::backlog(connection, &edge_status).await;
+        *lock(&edge_status.backlog) = messages;
+        if let Some(messages) = messages {
             backlog.insert(edge, messages);
         }
     }

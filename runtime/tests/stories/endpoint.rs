@@ -15,6 +15,7 @@ type Answer = Arc<dyn Fn(&str, usize) -> u16 + Send + Sync>;
 pub struct Endpoint {
     port: u16,
     seen: Arc<Mutex<BTreeMap<String, usize>>>,
+    authorization: Arc<Mutex<String>>,
 }
 
 impl Endpoint {
@@ -49,8 +50,14 @@ impl Endpoint {
         let port = socket.local_addr().unwrap().port();
         let seen: Arc<Mutex<BTreeMap<String, usize>>> = Arc::default();
         let (answer, remembered): (Answer, _) = (Arc::new(answer), Arc::clone(&seen));
+        let authorization: Arc<Mutex<String>> = Arc::default();
+        let authorized = Arc::clone(&authorization);
         let router = Router::new().fallback(move |headers: HeaderMap| {
             let (answer, seen) = (Arc::clone(&answer), Arc::clone(&remembered));
+            if let Some(value) = headers.get("authorization") {
+                let text = value.to_str().unwrap();
+                text.clone_into(&mut authorized.lock().unwrap());
+            }
             async move {
                 tokio::time::sleep(pause).await;
                 let id = headers["idempotency-key"].to_str().unwrap().to_owned();
@@ -64,12 +71,21 @@ impl Endpoint {
             }
         });
         tokio::spawn(async move { axum::serve(socket, router).await.unwrap() });
-        Self { port, seen }
+        Self {
+            port,
+            seen,
+            authorization,
+        }
     }
 
     /// The parameters of a sink that sends here.
     pub fn with(&self) -> Value {
         json!({"url": format!("http://127.0.0.1:{}/in", self.port), "timeout": "5s"})
+    }
+
+    /// With what the last request was authorized.
+    pub fn authorization(&self) -> String {
+        self.authorization.lock().unwrap().clone()
     }
 
     /// How often each message was seen.

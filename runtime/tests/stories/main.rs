@@ -9,10 +9,12 @@
 
 mod changing;
 mod crashing;
+mod credentials;
 mod denied;
 mod endpoint;
 mod failing;
 mod flowing;
+mod health;
 mod leftover;
 mod poison;
 mod programs;

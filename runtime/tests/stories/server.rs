@@ -53,6 +53,16 @@ impl Server {
         self.launch();
     }
 
+    /// Ends the process as a crash would.
+    pub fn crash(&mut self) {
+        self.kill();
+    }
+
+    /// Starts it again on its data.
+    pub fn restart(&mut self) {
+        self.launch();
+    }
+
     fn launch(&mut self) {
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
         let child = Command::new(binary())

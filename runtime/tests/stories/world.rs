@@ -97,6 +97,12 @@ impl World {
         self.write_index().await;
     }
 
+    /// Names a program in the index that is not there yet.
+    pub async fn promise(&mut self, program: Program) {
+        self.programs.insert(program.flow.clone(), program);
+        self.write_index().await;
+    }
+
     pub async fn remove(&mut self, flow: &FlowId) {
         self.programs.remove(flow);
         self.write_index().await;
@@ -121,25 +127,12 @@ impl World {
 
     /// A runtime process, as `vrsky dev` starts one.
     pub fn runtime(&self) -> Runtime {
-        let log = self
-            .folder
-            .path()
-            .join(format!("{}.log", uuid::Uuid::now_v7()));
-        let child = Command::new(env!("CARGO_BIN_EXE_vrsky-runtime"))
-            .args([
-                "--nats",
-                &self.server.address(),
-                "--tenant-id",
-                self.tenant.as_str(),
-            ])
-            .args(["--listen", "127.0.0.1:0", "--secrets", "secrets"])
-            .current_dir(self.folder.path())
-            .env("RUST_LOG", "info,async_nats=error")
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        Runtime { child, log }
+        self.runtime_with(&[])
+    }
+
+    /// A runtime process with more arguments.
+    pub fn runtime_with(&self, arguments: &[&str]) -> Runtime {
+        Runtime::start(&self.server, self.folder.path(), arguments)
     }
 
     /// Publishes messages with these ids to an edge, 500 under way.
@@ -291,6 +284,54 @@ impl World {
 }
 
 impl Runtime {
+    /// The process of the tenant `acme1` in a folder.
+    pub fn start(server: &Server, folder: &Path, arguments: &[&str]) -> Self {
+        let log = folder.join(format!("{}.log", uuid::Uuid::now_v7()));
+        let child = Command::new(env!("CARGO_BIN_EXE_vrsky-runtime"))
+            .args(["--nats", &server.address(), "--tenant-id", "acme1"])
+            .args(["--listen", "127.0.0.1:0", "--secrets", "secrets"])
+            .args(arguments)
+            .current_dir(folder)
+            .env("RUST_LOG", "info,async_nats=error")
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        Self { child, log }
+    }
+
+    /// How often something happened, as the log says.
+    pub fn happened(&self, event: &str) -> usize {
+        self.events(event).len()
+    }
+
+    /// What the log says of each time that something happened.
+    pub fn events(&self, event: &str) -> Vec<serde_json::Value> {
+        self.log()
+            .lines()
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+            .filter(|said| said["event"] == event)
+            .collect()
+    }
+
+    /// Asks `--health`, which was given port 0; status and body.
+    pub async fn ask(&self, path: &str) -> (u16, String) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        until("its health to be served", || async {
+            self.happened("health_served") == 1
+        })
+        .await;
+        let served = self.events("health_served").remove(0);
+        let address = served["address"].as_str().unwrap();
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head[9..12].parse().unwrap(), body.to_owned())
+    }
+
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }
