@@ -99,17 +99,14 @@ impl Writer {
                     .await;
                 done.map(drop).map_err(|error| refused(key, error))
             }
-            Action::Delete {
-                key,
-                uid,
-                resource_version,
-            } => {
+            Action::Delete { key, seen } => {
                 tracing::info!(event = "delete", object = key.origin());
+                let preconditions = seen.as_ref().map(|(uid, resource_version)| Preconditions {
+                    uid: Some(uid.clone()),
+                    resource_version: Some(resource_version.clone()),
+                });
                 let parameters = DeleteParams {
-                    preconditions: Some(Preconditions {
-                        uid: Some(uid.clone()),
-                        resource_version: Some(resource_version.clone()),
-                    }),
+                    preconditions,
                     ..DeleteParams::background()
                 };
                 match api.delete(&key.name, &parameters).await {

@@ -15,14 +15,13 @@ use crate::objects::Objects;
 pub enum Action {
     /// Server-side apply of a whole object.
     Apply(Key, Value),
-    /// Deletion, if it is still the object that was seen.
+    /// Deletion, if it is still the object that was seen; of a Secret, which is never seen, whatever
+    /// it is.
     Delete {
         /// Which.
         key: Key,
-        /// Its UID.
-        uid: String,
-        /// Its version.
-        resource_version: String,
+        /// Its UID and version.
+        seen: Option<(String, String)>,
     },
 }
 
@@ -55,8 +54,10 @@ pub fn reconcile(desired: &Objects, observed: &Index) -> Vec<Action> {
         });
         actions.extend(gone.map(|(key, seen)| Action::Delete {
             key: key.clone(),
-            uid: seen.uid().to_owned(),
-            resource_version: seen.metadata.resource_version.clone().unwrap_or_default(),
+            seen: Some((
+                seen.uid().to_owned(),
+                seen.metadata.resource_version.clone().unwrap_or_default(),
+            )),
         }));
     }
     actions
@@ -130,8 +131,8 @@ fn covers(actual: &Value, wanted: &Value) -> bool {
                 return true;
             }
             match actual.get(field) {
+                None | Some(Value::Null) => is_empty(wanted),
                 Some(actual) => covers(actual, wanted),
-                None => is_empty(wanted),
             }
         }),
         (Value::Array(actual), Value::Array(wanted)) => covers_list(actual, wanted),
@@ -164,5 +165,41 @@ fn is_empty(value: &Value) -> bool {
         Value::Bool(value) => !value,
         Value::String(text) => text.is_empty(),
         Value::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::covers;
+
+    #[test]
+    fn what_the_server_adds_leaves_out_or_owns_is_no_difference() {
+        let wanted = json!({"a": {"empty": [], "no": false}, "list": [{"name": "x", "port": 1}]});
+        let actual = json!({
+            "a": {"empty": null, "default": 5},
+            "list": [{"name": "injected"}, {"name": "x", "port": 1, "protocol": "TCP"}],
+            "status": {},
+        });
+        assert!(covers(&actual, &wanted));
+        let resources = json!({"limits": {"cpu": "0.5"}});
+        assert!(covers(&json!({"limits": {"cpu": "500m"}}), &resources));
+    }
+
+    #[test]
+    fn what_others_changed_is_a_difference() {
+        for (actual, wanted) in [
+            (json!({"replicas": 0}), json!({"replicas": 1})),
+            (json!({}), json!({"replicas": 1})),
+            (
+                json!({"list": [{"name": "y"}]}),
+                json!({"list": [{"name": "x"}]}),
+            ),
+            (json!({"args": ["a", "b"]}), json!({"args": ["a"]})),
+            (json!({"args": ["b"]}), json!({"args": ["a"]})),
+        ] {
+            assert!(!covers(&actual, &wanted), "{actual} {wanted}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::Context as _;
 use vrsky_e2e::cluster::KUBECONFIG;
-use vrsky_e2e::cluster::programs::{COREDNS, FLUX, KUBERNETES, TOOLS};
+use vrsky_e2e::cluster::programs::{COREDNS, KUBERNETES, TOOLS};
 use vrsky_e2e::{cache, image, program};
 
 use crate::step;
@@ -28,7 +28,6 @@ pub(crate) fn run() -> anyhow::Result<()> {
     packages::install(is_node_ours)?;
     kubernetes::build(&KUBERNETES)?;
     kubernetes::build(&TOOLS)?;
-    kubernetes::build(&FLUX)?;
     if is_node_ours {
         kubernetes::build(&COREDNS)?;
     }

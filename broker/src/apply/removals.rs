@@ -117,13 +117,15 @@ impl Work<'_> {
                 self.applied.did(id, Verb::DeleteStream, stream.as_str());
             }
         }
+        // Our own connection would be thrown out, and try again for ever.
+        drop(api);
+        self.broker.leave(id).await;
         let wanted = accounts::closed(self.keys, id)?.claims();
         let account = self.keys.tenant(id)?.account.public()?;
         let held = self.broker.resolver.look_up(&account).await?;
         if self.broker.resolver.make(&wanted, held.as_ref()).await? {
             self.applied.did(id, Verb::CloseAccount, id.as_str());
         }
-        self.broker.leave(id).await;
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use vrsky_compiler::{Compiled, Severity, compile};
 use vrsky_plan::{Plan, TenantId};
 
 use super::{AGAIN, AGAIN_AT_MOST, Operator};
+use crate::index::Key;
 use crate::kinds::Kind;
 use crate::reconcile::{self, Action, reconcile};
 use crate::{objects, world};
@@ -135,9 +136,10 @@ impl Operator {
         for revoked in applied.revoked {
             tracing::info!(event = "revoked", grant = revoked.grant, reader = %revoked.reader, flow = %revoked.flow, removed = revoked.purged);
             // One entry a grant: all its readers together, when the last of them was verified.
-            let before = self.revoked.remove(&revoked.grant).filter(|before| {
-                revoked.at_ms.saturating_sub(before.at_ms) < TOGETHER_MS
-            });
+            let before = self
+                .revoked
+                .remove(&revoked.grant)
+                .filter(|before| revoked.at_ms.saturating_sub(before.at_ms) < TOGETHER_MS);
             let purged = before.map_or(0, |before| before.purged) + revoked.purged;
             let entry = Revoked { purged, ..revoked };
             self.revoked.insert(entry.grant.clone(), entry);
@@ -203,7 +205,18 @@ impl Operator {
                 }
             }
         }
-        actions.extend(reconcile(&desired, &self.index));
+        for action in reconcile(&desired, &self.index) {
+            // Secrets are not watched; they go just before the account that they belong to.
+            if let Action::Delete { key, .. } = &action
+                && key.kind == Kind::ServiceAccount
+            {
+                actions.push(Action::Delete {
+                    key: Key::new(Kind::Secret, &key.namespace, &key.name),
+                    seen: None,
+                });
+            }
+            actions.push(action);
+        }
         // The order of kinds, with the Secrets in their place.
         let rank = |action: &Action| match action {
             Action::Apply(key, _) => Kind::MADE.iter().position(|kind| *kind == key.kind),

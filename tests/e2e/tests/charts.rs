@@ -273,6 +273,12 @@ fn alerts_are_about_metrics_that_exist() {
 /// One rule of a role: where, which resources, which names, which verbs.
 type Right = (String, String, String, String);
 
+/// The texts of a list.
+fn words(list: &Value) -> Vec<&str> {
+    let list = list.as_array().into_iter().flatten();
+    list.map(|it| it.as_str().unwrap()).collect()
+}
+
 /// All rules of the roles of `objects`, by the account or by who is meant.
 fn rights(objects: &[Value]) -> BTreeMap<String, Vec<Right>> {
     let mut rights: BTreeMap<String, Vec<Right>> = BTreeMap::new();
@@ -281,11 +287,6 @@ fn rights(objects: &[Value]) -> BTreeMap<String, Vec<Right>> {
             Some("ClusterRole") => "everywhere".to_owned(),
             Some("Role") => format!("in {}", role["metadata"]["namespace"].as_str().unwrap()),
             _ => continue,
-        };
-        let words = |list: &Value| {
-            let list = list.as_array().into_iter().flatten();
-            let list: Vec<&str> = list.map(|it| it.as_str().unwrap()).collect();
-            list
         };
         for rule in role["rules"].as_array().unwrap() {
             assert!(rule["nonResourceURLs"].is_null());

@@ -123,7 +123,7 @@ async fn what_is_applied_runs_and_what_is_deleted_is_gone() {
     assert_eq!(condition(&flow, "Ready")["status"], "False");
     assert_eq!(flow["status"]["running"]["generation"], 2);
     let found = &flow["status"]["diagnostics"][0];
-    assert_eq!(found["code"], "VRS0404", "{flow:#}");
+    assert_eq!(found["code"], "VRS0402", "{flow:#}");
     assert_eq!(found["path"], "spec.steps[0].map");
     let posted = poster.post(posts(1_500..1_600)).await.unwrap();
     assert_eq!(posted.accepted.len(), 100, "{posted:?}");

@@ -62,20 +62,6 @@ pub const TOOLS: Pins = Pins {
     is_static: true,
 };
 
-/// Git to cluster. For the Flux story alone.
-pub const FLUX: Pins = Pins {
-    folder: "flux",
-    programs: &[
-        ("source-controller", "github.com/fluxcd/source-controller"),
-        (
-            "kustomize-controller",
-            "github.com/fluxcd/kustomize-controller",
-        ),
-    ],
-    minutes: 4,
-    is_static: true,
-};
-
 impl Pins {
     /// Where the pins are.
     pub fn module(&self) -> PathBuf {
