@@ -55,6 +55,9 @@ pub(crate) struct Arguments {
     /// What stands behind it.
     #[arg(long, default_value = "dev")]
     tag: String,
+    /// Pack what `cargo build` made last, as the stories do, instead of compiling.
+    #[arg(long, conflicts_with = "profile")]
+    built: bool,
     /// Load them into the cluster of `cargo xtask cluster up`.
     #[arg(long)]
     load: bool,
@@ -71,7 +74,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         // Before the long part.
         Cluster::running()?;
     }
-    let files = build(&arguments.profile, &arguments.registry, &arguments.tag)?;
+    let files = if arguments.built {
+        build_for_tests()?
+    } else {
+        build(&arguments.profile, &arguments.registry, &arguments.tag)?
+    };
     if arguments.load {
         load(&files)?;
     }

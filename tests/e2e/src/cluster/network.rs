@@ -34,8 +34,8 @@ pub(super) fn up() -> anyhow::Result<()> {
         ip(&["route", "replace", range, "dev", NODE_BRIDGE])?;
     }
     nft(&format!(
-        "table inet vrsky-cluster {{ chain forward {{ type filter hook forward priority filter; \
-         iifname \"{POD_BRIDGE}\" oifname != \"{POD_BRIDGE}\" drop; }} }}"
+        "table inet vrsky-cluster {{\nchain forward {{\ntype filter hook forward priority filter\n\
+         iifname \"{POD_BRIDGE}\" oifname != \"{POD_BRIDGE}\" drop\n}}\n}}"
     ))?;
     std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")?;
     Ok(())
