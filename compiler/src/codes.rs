@@ -2,10 +2,13 @@
 
 use std::sync::LazyLock;
 
-use crate::Code;
+use crate::{Code, check};
+
+/// The code of edges that are not proved: who shows edges marks them.
+pub const UNPROVEN_EDGE: Code = check::unproven_edge::CODE;
 
 /// Each code with its page, sorted.
-const PAGES: [(Code, &str); 51] = [
+const PAGES: [(Code, &str); 52] = [
     (Code(1), include_str!("../../docs/codes/VRS0001.md")),
     (Code(2), include_str!("../../docs/codes/VRS0002.md")),
     (Code(3), include_str!("../../docs/codes/VRS0003.md")),
@@ -43,6 +46,7 @@ const PAGES: [(Code, &str); 51] = [
     (Code(402), include_str!("../../docs/codes/VRS0402.md")),
     (Code(403), include_str!("../../docs/codes/VRS0403.md")),
     (Code(404), include_str!("../../docs/codes/VRS0404.md")),
+    (Code(405), include_str!("../../docs/codes/VRS0405.md")),
     (Code(501), include_str!("../../docs/codes/VRS0501.md")),
     (Code(502), include_str!("../../docs/codes/VRS0502.md")),
     (Code(503), include_str!("../../docs/codes/VRS0503.md")),

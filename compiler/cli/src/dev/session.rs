@@ -280,6 +280,7 @@ impl Session {
         let event = Event::Diagnostics {
             errors: found.errors,
             unverifiable: found.unverifiable,
+            unproven: found.unproven,
             warnings: found.warnings,
             unreadable: found.unreadable,
             diagnostics: found.diagnostics,
