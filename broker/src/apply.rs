@@ -123,7 +123,11 @@ impl Work<'_> {
             let Some(transit) = &self.held[&reader].transit else {
                 continue;
             };
-            let ended = grants::ended(&grants::held(&transit.config), self.wanted_imports(&reader));
+            let held = grants::held(&transit.config);
+            let mut ended = grants::ended(&held, self.wanted_imports(&reader));
+            // Cut short the last time: finished now, even if it was given back meanwhile.
+            let cut_short = grants::ending(&transit.config).into_values();
+            ended.extend(cut_short.filter(|import| !held.contains_key(&import.consumer)));
             if ended.is_empty() {
                 continue;
             }

@@ -20,6 +20,8 @@ use crate::api::Api;
 
 /// Metadata keys of imports: this, then the consumer's name.
 const RECORD: &str = "vrsky.import.";
+/// The like, of imports whose end is not verified yet.
+const ENDING: &str = "vrsky.ending.";
 /// Messages on their way to a reader without an acknowledgement, at most.
 const MAX_ACK_PENDING: i64 = 1000;
 
@@ -37,6 +39,15 @@ pub(crate) struct HeldImport {
 
 /// What a reader's transit stream holds.
 pub(crate) fn held(config: &Config) -> BTreeMap<String, HeldImport> {
+    recorded(config, RECORD)
+}
+
+/// What it held, and whose end was not verified: a revocation that was cut short.
+pub(crate) fn ending(config: &Config) -> BTreeMap<String, HeldImport> {
+    recorded(config, ENDING)
+}
+
+fn recorded(config: &Config, prefix: &str) -> BTreeMap<String, HeldImport> {
     let sources = config.sources.iter().flatten();
     let routes: BTreeMap<&str, &Source> = sources
         .filter_map(|source| Some((source.consumer.as_ref()?.name.as_str(), source)))
@@ -45,7 +56,7 @@ pub(crate) fn held(config: &Config) -> BTreeMap<String, HeldImport> {
         .metadata
         .iter()
         .filter_map(|(key, record)| {
-            let consumer = key.strip_prefix(RECORD)?;
+            let consumer = key.strip_prefix(prefix)?;
             let mut words = record.split(' ');
             let import = HeldImport {
                 consumer: consumer.to_owned(),
@@ -133,17 +144,31 @@ pub(crate) fn set_sources(config: &mut Config, imports: &[&Import]) {
     config.sources = (!sources.is_empty()).then_some(sources);
 }
 
-/// Takes sources out of a transit stream, and the record of them.
+/// Takes sources out of a transit stream. That they end is remembered until it is verified.
 fn remove_sources(config: &mut Config, ended: &[HeldImport]) {
     let gone = |name: &str| ended.iter().any(|import| import.consumer == name);
-    config
-        .metadata
-        .retain(|key, _| !key.strip_prefix(RECORD).is_some_and(gone));
+    for import in ended {
+        let consumer = &import.consumer;
+        if let Some(record) = config.metadata.remove(&format!("{RECORD}{consumer}")) {
+            config
+                .metadata
+                .insert(format!("{ENDING}{consumer}"), record);
+        }
+    }
     if let Some(sources) = &mut config.sources {
         sources.retain(|source| !source.consumer.as_ref().is_some_and(|by| gone(&by.name)));
     }
     if config.sources.as_ref().is_some_and(Vec::is_empty) {
         config.sources = None;
+    }
+}
+
+/// The end of these is verified.
+fn forget_ending(config: &mut Config, ended: &[HeldImport]) {
+    for import in ended {
+        config
+            .metadata
+            .remove(&format!("{ENDING}{}", import.consumer));
     }
 }
 

@@ -45,6 +45,7 @@ pub(crate) mod wrong_parameter;
 pub(crate) mod edge_mismatch;
 pub(crate) mod expression;
 pub(crate) mod invalid_contract;
+pub(crate) mod unproven_edge;
 
 // Sharing.
 pub(crate) mod expired_grant;

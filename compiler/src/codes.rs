@@ -5,8 +5,11 @@ use std::sync::LazyLock;
 use crate::Code;
 use crate::check::{
     expired_grant, missing_grant, quota, revoked_grant, unbound_namespace, unknown_connector,
-    unknown_tenant, unknown_topic,
+    unknown_tenant, unknown_topic, unproven_edge,
 };
+
+/// The code of edges that are not proved: who shows edges marks them.
+pub const UNPROVEN_EDGE: Code = unproven_edge::CODE;
 
 /// What an error is about, and so who can mend it: whoever wrote the object, or somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +29,7 @@ pub enum Cause {
 }
 
 /// Each code with its page, sorted.
-const PAGES: [(Code, &str); 51] = [
+const PAGES: [(Code, &str); 52] = [
     (Code(1), include_str!("../../docs/codes/VRS0001.md")),
     (Code(2), include_str!("../../docs/codes/VRS0002.md")),
     (Code(3), include_str!("../../docs/codes/VRS0003.md")),
@@ -64,6 +67,7 @@ const PAGES: [(Code, &str); 51] = [
     (Code(402), include_str!("../../docs/codes/VRS0402.md")),
     (Code(403), include_str!("../../docs/codes/VRS0403.md")),
     (Code(404), include_str!("../../docs/codes/VRS0404.md")),
+    (Code(405), include_str!("../../docs/codes/VRS0405.md")),
     (Code(501), include_str!("../../docs/codes/VRS0501.md")),
     (Code(502), include_str!("../../docs/codes/VRS0502.md")),
     (Code(503), include_str!("../../docs/codes/VRS0503.md")),

@@ -45,6 +45,8 @@ pub enum Severity {
     Error,
     /// The reference leads to a tenant that this repository does not hold: neither right nor wrong.
     Unverifiable,
+    /// It takes effect, and whether messages fit a contract is found out one by one.
+    Unproven,
     /// It takes effect, and is probably not what was meant.
     Warning,
 }

@@ -16,9 +16,9 @@ pub(crate) struct Reports {
 }
 
 impl Reports {
-    /// Adds a finding about an object; anything but a warning withholds the object.
+    /// Adds a finding about an object; what is wrong, or may be, withholds the object.
     pub(crate) fn add(&mut self, objects: &[Object], object: usize, issue: Issue) {
-        if issue.severity != Severity::Warning {
+        if matches!(issue.severity, Severity::Error | Severity::Unverifiable) {
             self.withheld.insert(object);
         }
         let found = diagnostic(objects, &objects[object], issue);

@@ -195,6 +195,19 @@ fn a_half_written_file_revokes_nothing() {
 }
 
 #[test]
+fn a_file_outside_the_project_folder_is_an_error_at_its_place() {
+    let sink = "    db: {connector: file, with: {path: ../../etc/passwd}}\n";
+    let (head, tail) = MANIFESTS.split_once("  sinks:\n").unwrap();
+    let compiled = compile(&world(&format!("{head}  sinks:\n{sink}{tail}")));
+    let found = &compiled.diagnostics[0];
+    assert_eq!(
+        (found.code.to_string().as_str(), found.primary.path.as_str()),
+        ("VRS0303", "spec.sinks.db.with.path")
+    );
+    assert!(found.headline.contains("leads out of the project folder"));
+}
+
+#[test]
 fn roles_may_do_the_least_that_works() {
     let compiled = compile(&world(MANIFESTS));
     for (name, tenant) in &compiled.plan.tenants {

@@ -80,6 +80,7 @@ fn marked(text: &str, diagnostics: &[Diagnostic]) -> String {
                 let severity = match found.severity {
                     Severity::Error => "error",
                     Severity::Unverifiable => "unverifiable",
+                    Severity::Unproven => "unproven",
                     Severity::Warning => "warning",
                 };
                 let indent = line.len() - line.trim_start_matches(' ').len();

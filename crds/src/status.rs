@@ -64,6 +64,8 @@ pub enum Severity {
     Error,
     /// It refers to what cannot be seen from here, and does not take effect.
     Unverifiable,
+    /// It takes effect, and whether messages fit a contract is found out one by one.
+    Unproven,
     /// It takes effect, and is probably not what was meant.
     Warning,
 }

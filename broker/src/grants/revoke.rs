@@ -2,16 +2,19 @@
 //! import that is merely taken away goes on delivering to an outstanding request), then the reader's
 //! imports and source, then reading all of it back.
 
+use async_nats::jetstream::stream::Config;
 use vrsky_plan::grant::Revocation;
 use vrsky_plan::{ConsumerName, TenantId};
 
-use super::{HeldImport, held, remove_sources};
+use super::{HeldImport, forget_ending, held, remove_sources};
 use crate::accounts::without_import;
+use crate::api::Api;
 use crate::keys::now_millis;
 use crate::{Applied, Broker, Error, Keys, Revoked, Verb, streams};
 
 /// Ends imports of one reader. What is done goes into `applied` at once, so that it is told even if
-/// a later step fails; `revoked` only after all of it was read back.
+/// a later step fails; `revoked` only after all of it was read back. Until then the reader's transit
+/// stream remembers what ends, so that whoever is cut short is finished, and told, by the next one.
 pub(crate) async fn revoke(
     broker: &Broker,
     keys: &Keys,
@@ -25,12 +28,8 @@ pub(crate) async fn revoke(
     take_imports(broker, keys, reader, ended, applied).await?;
     let transit = reader.transit_stream();
     let api = broker.tenant(reader, keys).await?;
-    if let Some(info) = api.stream(transit.as_str(), "e.none").await? {
-        let change = |config: &mut _| remove_sources(config, ended);
-        if streams::make(&api, Some(info.config), change).await? != streams::Made::Nothing {
-            applied.did(reader, Verb::UpdateStream, transit.as_str());
-        }
-    }
+    let remove = |config: &mut _| remove_sources(config, ended);
+    update(&api, reader, applied, remove).await?;
     verify(broker, keys, reader, ended).await?;
     let at_ms = now_millis();
     for import in ended {
@@ -53,6 +52,24 @@ pub(crate) async fn revoke(
             purged,
             at_ms,
         });
+    }
+    let forget = |config: &mut _| forget_ending(config, ended);
+    update(&api, reader, applied, forget).await
+}
+
+/// Changes the reader's transit stream, if it is there.
+async fn update(
+    api: &Api,
+    reader: &TenantId,
+    applied: &mut Applied,
+    change: impl FnOnce(&mut Config),
+) -> Result<(), Error> {
+    let transit = reader.transit_stream();
+    let Some(info) = api.stream(transit.as_str(), "e.none").await? else {
+        return Ok(());
+    };
+    if streams::make(api, Some(info.config), change).await? != streams::Made::Nothing {
+        applied.did(reader, Verb::UpdateStream, transit.as_str());
     }
     Ok(())
 }

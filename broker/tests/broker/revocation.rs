@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use vrsky_broker::Verb;
@@ -185,6 +186,81 @@ async fn a_revocation_that_a_crash_cut_short_is_finished_by_the_next_apply() {
     let applied = world.apply(&without).await;
     assert_eq!(applied.revoked.len(), 1);
     assert_eq!(world.apply(&without).await.actions, []);
+}
+
+/// What a reader's transit stream remembers of its imports, by the first two words of the key; read
+/// until nothing is on its way any more.
+async fn remembered(admin: &crate::support::Spied) -> Vec<String> {
+    let subject = format!("STREAM.INFO.{}", id("globex").transit_stream());
+    let mut last = None;
+    loop {
+        let info = admin.api(&subject, serde_json::json!({})).await.unwrap();
+        let keys: Vec<String> = info["config"]["metadata"]
+            .as_object()
+            .into_iter()
+            .flat_map(serde_json::Map::keys)
+            .filter(|key| key.starts_with("vrsky."))
+            .map(|key| key.rsplitn(2, '.').last().unwrap_or_default().to_owned())
+            .collect();
+        if last.as_ref() == Some(&keys) {
+            return keys;
+        }
+        last = Some(keys);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Polls `work` so often and then drops it, as a crash would.
+async fn cut_short<T>(work: impl Future<Output = T>, mut polls: usize) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    std::future::poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if polls <= 1 => Poll::Ready(None),
+        Poll::Pending => {
+            polls -= 1;
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_cut_short_before_it_was_verified_is_told_by_the_next_apply() {
+    let with = granted(Revocation::Cut).0;
+    let without = granted(Revocation::Cut).revoked("globex").0;
+    let mut world = World::with(&with).await;
+    let admin = world.admin("globex").await;
+    let mut without_source = 0;
+    for polls in 1.. {
+        world.apply(&with).await;
+        assert_eq!(remembered(&admin).await, ["vrsky.import"]);
+        let first = cut_short(world.broker.apply(&without, &world.keys), polls).await;
+        let left = remembered(&admin).await;
+        if first.is_some() || left.is_empty() {
+            break;
+        }
+        without_source += usize::from(left == ["vrsky.ending"]);
+        // Given back or not: what was begun is finished first.
+        let next = if polls % 2 == 0 { &with } else { &without };
+        let second = world.apply(next).await;
+        let told = usize::from(polls % 2 == 1 || left == ["vrsky.ending"]);
+        assert_eq!(
+            second.revoked.len(),
+            told,
+            "{polls} polls, {left:?}: {second:?}"
+        );
+        let kept: &[&str] = if polls % 2 == 0 {
+            &["vrsky.import"]
+        } else {
+            &[]
+        };
+        assert_eq!(remembered(&admin).await, kept);
+        assert_eq!(world.apply(next).await.revoked.len(), 0);
+    }
+    assert!(
+        without_source > 0,
+        "no apply was cut short between removal and verification"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

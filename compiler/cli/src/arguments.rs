@@ -149,6 +149,8 @@ pub(crate) struct Input {
 pub(crate) enum Deny {
     /// References to tenants that this repository does not hold.
     Unverifiable,
+    /// Edges to topics where each message has to be checked.
+    Unproven,
     /// All warnings.
     Warnings,
 }
@@ -158,7 +160,7 @@ pub(crate) enum Deny {
 Examples:
   vrsky check                              all *.yaml and *.yml under this folder
   kustomize build overlays/prod | vrsky check -
-  vrsky check --deny unverifiable --output json
+  vrsky check --deny unverifiable,unproven --output json
 
 Hidden folders, target and node_modules are not read.")]
 pub(crate) struct Check {

@@ -106,6 +106,7 @@ fn deny(diagnostics: &mut [Diagnostic], denied: &[Deny]) {
         let is_denied = match diagnostic.severity {
             Severity::Error => false,
             Severity::Unverifiable => denied.contains(&Deny::Unverifiable),
+            Severity::Unproven => denied.contains(&Deny::Unproven),
             Severity::Warning => denied.contains(&Deny::Warnings),
         };
         if is_denied {

@@ -1,11 +1,13 @@
 //! The plan as a tree for people.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::Value;
+use vrsky_compiler::{Compiled, codes};
 use vrsky_plan::program::{Action, Condition, Output, Source, Stage, Target};
 use vrsky_plan::tenant::{Stream, StreamRole};
-use vrsky_plan::{EdgeName, Import, Plan, Program, Tenant, TenantName};
+use vrsky_plan::{EdgeName, Import, Program, Tenant, TenantName};
 
 use crate::output::{BOLD, DIM};
 use crate::safe;
@@ -17,11 +19,15 @@ struct Node {
     children: Vec<Node>,
 }
 
+/// Outputs whose edges are not proved: `<namespace>/<name>` of the flow, and the field path.
+type Unproven = BTreeSet<(String, String)>;
+
 /// The whole plan, with styles. All text from manifests is made safe.
-pub(crate) fn tree(plan: &Plan) -> String {
+pub(crate) fn tree(compiled: &Compiled) -> String {
     let mut text = String::new();
-    for (name, tenant) in &plan.tenants {
-        let node = tenant_node(name, tenant);
+    let unproven = unproven(compiled);
+    for (name, tenant) in &compiled.plan.tenants {
+        let node = tenant_node(name, tenant, &unproven);
         let _ = writeln!(text, "{}", node.text);
         draw(&node.children, "", &mut text);
     }
@@ -42,6 +48,20 @@ fn draw(nodes: &[Node], indent: &str, text: &mut String) {
     }
 }
 
+fn unproven(compiled: &Compiled) -> Unproven {
+    compiled
+        .diagnostics
+        .iter()
+        .filter(|found| found.code == codes::UNPROVEN_EDGE)
+        .filter_map(|found| {
+            let flow = found.object.as_ref()?;
+            let output = found.primary.path.strip_suffix(".topic")?;
+            let flow = format!("{}/{}", flow.namespace, flow.name);
+            Some((flow, output.to_owned()))
+        })
+        .collect()
+}
+
 fn leaf(text: String) -> Node {
     Node {
         text,
@@ -49,7 +69,7 @@ fn leaf(text: String) -> Node {
     }
 }
 
-fn tenant_node(name: &TenantName, tenant: &Tenant) -> Node {
+fn tenant_node(name: &TenantName, tenant: &Tenant, unproven: &Unproven) -> Node {
     let limits = &tenant.limits;
     let mut children = vec![leaf(format!(
         "account: {} on disk, {} streams, {} consumers, {} connections, messages up to {}",
@@ -61,7 +81,8 @@ fn tenant_node(name: &TenantName, tenant: &Tenant) -> Node {
     ))];
     children.extend(tenant.streams.iter().map(stream_node));
     children.extend(tenant.imports.iter().map(import_node));
-    children.extend(tenant.programs.values().map(program_node));
+    let programs = tenant.programs.values();
+    children.extend(programs.map(|program| program_node(program, unproven)));
     Node {
         text: format!("{BOLD}tenant {name}{BOLD:#} {DIM}({}){DIM:#}", tenant.id),
         children,
@@ -103,14 +124,14 @@ fn import_node(import: &Import) -> Node {
     ))
 }
 
-fn program_node(program: &Program) -> Node {
+fn program_node(program: &Program, unproven: &Unproven) -> Node {
     let suspended = if program.suspended { ", suspended" } else { "" };
     let mut children = vec![leaf(format!("from {}", source(program)))];
     children.extend(
         program
             .stages
             .iter()
-            .map(|(edge, stage)| stage_node(edge, stage, program)),
+            .map(|(edge, stage)| stage_node(edge, stage, program, unproven)),
     );
     Node {
         text: format!(
@@ -140,13 +161,13 @@ fn source(program: &Program) -> String {
     }
 }
 
-fn stage_node(edge: &EdgeName, stage: &Stage, program: &Program) -> Node {
+fn stage_node(edge: &EdgeName, stage: &Stage, program: &Program, unproven: &Unproven) -> Node {
     let mut children: Vec<Node> = steps(&stage.steps);
     children.extend(
         stage
             .outputs
             .iter()
-            .map(|(name, output)| output_node(name, output, program)),
+            .map(|(name, output)| output_node(name, output, program, unproven)),
     );
     if !stage.on_error.is_empty() {
         let edges: Vec<&str> = stage
@@ -184,7 +205,7 @@ fn steps(steps: &[vrsky_plan::program::Step]) -> Vec<Node> {
         .collect()
 }
 
-fn output_node(name: &str, output: &Output, program: &Program) -> Node {
+fn output_node(name: &str, output: &Output, program: &Program, unproven: &Unproven) -> Node {
     let condition = match &output.condition {
         Condition::Always => String::new(),
         Condition::When(expression) => format!(" when {DIM}{}{DIM:#}", short(&expression.source)),
@@ -198,7 +219,13 @@ fn output_node(name: &str, output: &Output, program: &Program) -> Node {
                 1 => "1 reader, at least once".to_owned(),
                 count => format!("{count} readers, at least once"),
             };
-            format!("topic {}: {readers}", safe::line(topic))
+            let edge = (program.flow.to_string(), output.path.clone());
+            let proof = if unproven.contains(&edge) {
+                "; not proved, each message checked against its contract"
+            } else {
+                ""
+            };
+            format!("topic {}: {readers}{proof}", safe::line(topic))
         }
         Target::Deliver {
             builtin,

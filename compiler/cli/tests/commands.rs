@@ -298,3 +298,35 @@ fn help_shows_examples_and_completions_know_the_commands() {
     assert_eq!(code, 0);
     assert!(out.lines().count() >= 25, "{out}");
 }
+
+#[test]
+fn an_unproven_edge_is_told_shown_in_the_plan_and_denied_on_demand() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifests = include_str!("../../tests/fixtures/VRS0405.yaml");
+    let tenant = "apiVersion: vrsky.io/v1alpha1\nkind: Tenant\nmetadata: {name: acme}\nspec: {namespaces: [acme]}\n---\n";
+    fs::write(
+        folder.path().join("all.yaml"),
+        format!("{tenant}{manifests}"),
+    )
+    .unwrap();
+    let (code, out, _) = run(folder.path(), &["check"]);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("unproven[VRS0405]"), "{out}");
+    assert!(out.contains("1 file: 1 unproven"), "{out}");
+    let (code, out, _) = run(folder.path(), &["check", "--output", "json"]);
+    let found: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (code, &found["errors"], &found["unproven"]),
+        (0, &0.into(), &1.into())
+    );
+    assert_eq!(found["diagnostics"][0]["severity"], "unproven");
+    let (code, out, _) = run(folder.path(), &["plan"]);
+    assert_eq!(code, 0);
+    assert!(
+        out.contains("out → topic orders: nobody reads it yet; not proved"),
+        "{out}"
+    );
+    let (code, out, _) = run(folder.path(), &["check", "--deny", "unproven"]);
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("error[VRS0405]"), "{out}");
+}

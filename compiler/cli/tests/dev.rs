@@ -5,6 +5,8 @@
 mod running;
 
 use std::fs;
+use std::path::Path;
+use std::time::Duration;
 
 use running::{Dev, Receiver, initialised, vrsky};
 use serde_json::{Value, json};
@@ -66,6 +68,42 @@ fn a_save_takes_effect_a_broken_one_does_not_and_what_ran_goes_on() {
     let removed = dev.wait("the removal", |event| event["event"] == "applied");
     assert_eq!(removed["flows"], json!(["acme/orders (removed)"]));
     dev.stop();
+}
+
+#[test]
+fn a_save_is_told_once_however_an_editor_writes_it() {
+    let folder = initialised();
+    let root = folder.path();
+    let mut dev = Dev::start(root, &[]);
+    let file = root.join(ORDERS);
+    let good = fs::read_to_string(&file).unwrap();
+    let saves: [fn(&Path, &str); 3] = [
+        |file, text| fs::write(file, text).unwrap(),
+        // Emptied, and written a moment later.
+        |file, text| {
+            fs::write(file, "").unwrap();
+            std::thread::sleep(Duration::from_millis(60));
+            fs::write(file, text).unwrap();
+        },
+        // Moved away, and written anew.
+        |file, text| {
+            fs::rename(file, file.with_extension("yaml~")).unwrap();
+            std::thread::sleep(Duration::from_millis(60));
+            fs::write(file, text).unwrap();
+        },
+    ];
+    for (number, save) in saves.iter().enumerate() {
+        let field = format!("\"total\": .total, \"n{number}\": true}}");
+        save(&file, &good.replace("\"total\": .total}", &field));
+        let applied = dev.wait("applied", |event| event["event"] == "applied");
+        assert_eq!(applied["flows"], json!(["acme/orders"]), "{applied}");
+    }
+    // One more, so that anything late about those before was heard.
+    fs::write(&file, format!("{good}# the same\n")).unwrap();
+    dev.wait("applied", |event| event["event"] == "applied");
+    let heard = dev.stop();
+    let applied = heard.matches("\"event\":\"applied\"").count();
+    assert_eq!(applied, saves.len() + 1, "{heard}");
 }
 
 #[test]

@@ -4,9 +4,8 @@ use vrl::compiler::unused_expression_checker::check_for_unused_results;
 use vrl::compiler::{CompileConfig, Compiler, Program};
 use vrl::parser::ast::{self, Container, Expr, Node, Op, Opcode, RootExpr};
 use vrl::value::Kind;
-use vrsky_types::Type;
+use vrsky_types::{Facts, Type};
 
-use crate::fields::Weak;
 use crate::functions::Assumption;
 use crate::walk::{Precautions, Purpose, walk};
 use crate::{Mistake, MistakeKind, diagnose, functions, guard, message, narrow};
@@ -16,7 +15,7 @@ type Compiled<T> = Result<T, Vec<Mistake>>;
 /// Programs that must all be true, and the type of what passes. Each conjunct is typed with what the
 /// ones before it have established.
 pub(crate) fn filter(source: &str, input: &Type) -> Compiled<(Vec<Program>, Type)> {
-    let (mut program, _) = read(source, Purpose::Filter, input.kind())?;
+    let (mut program, _) = read(source, Purpose::Filter, input)?;
     let single = match program.0.len() {
         1 => program.0.pop(),
         _ => None,
@@ -51,16 +50,17 @@ pub(crate) fn filter(source: &str, input: &Type) -> Compiled<(Vec<Program>, Type
         programs.push(conjunction(whole, source, &kind)?);
     }
     let output = if learnt {
-        Type::from_kind(kind)
+        Type::from_kind(kind).with_facts(input.facts().clone())
     } else {
         input.clone()
     };
     Ok((programs, output))
 }
 
-/// A program, and the kind of `.` after it.
-pub(crate) fn map(source: &str, input: &Type) -> Compiled<(Program, Kind)> {
-    let (program, weak) = read(source, Purpose::Map, input.kind())?;
+/// A program, the kind of `.` after it, and what else is known of it then.
+pub(crate) fn map(source: &str, input: &Type) -> Compiled<(Program, Kind, Facts)> {
+    let (program, found) = read(source, Purpose::Map, input)?;
+    let Precautions { weak, facts, .. } = found;
     unused(&program, source)?;
     let program = compile(program, source, &weak.input(input.kind()))?;
     let kind = program
@@ -69,18 +69,18 @@ pub(crate) fn map(source: &str, input: &Type) -> Compiled<(Program, Kind)> {
         .external
         .target_kind()
         .clone();
-    Ok((program, weak.output(kind)))
+    Ok((program, weak.output(kind), facts))
 }
 
 /// A program, and the kind of its value.
 pub(crate) fn computed(source: &str, input: &Type) -> Compiled<(Program, Kind)> {
-    let (program, _) = read(source, Purpose::Computed, input.kind())?;
+    let (program, _) = read(source, Purpose::Computed, input)?;
     let program = compile(program, source, input.kind())?;
     let kind = program.final_type_info().result.kind().clone();
     Ok((program, kind))
 }
 
-fn read(source: &str, purpose: Purpose, input: &Kind) -> Compiled<(ast::Program, Weak)> {
+fn read(source: &str, purpose: Purpose, input: &Type) -> Compiled<(ast::Program, Precautions)> {
     guard::measure(source).map_err(|mistake| vec![mistake])?;
     let program =
         vrl::parser::parse(source).map_err(|error| vec![diagnose::parser(&error, source)])?;
@@ -88,26 +88,24 @@ fn read(source: &str, purpose: Purpose, input: &Kind) -> Compiled<(ast::Program,
         return Err(vec![empty(source)]);
     }
     let (program, found) = walk(program, source, purpose, input, Precautions::default())?;
-    let weak = found.weak.clone();
     if found.is_empty() {
-        return Ok((program, weak));
+        return Ok((program, found));
     }
     // What the variables start with is tried first; if that does not hold, nothing is known of them.
     let (guessed, _) = walk(program.clone(), source, purpose, input, found.clone())?;
-    if found.assumptions.is_empty() || compile(guessed.clone(), source, &weak.input(input)).is_ok()
+    if found.assumptions.is_empty()
+        || compile(guessed.clone(), source, &found.weak.input(input.kind())).is_ok()
     {
-        return Ok((guessed, weak));
+        return Ok((guessed, found));
     }
-    let unknown = found
-        .assumptions
-        .into_keys()
-        .map(|name| (name, Assumption::Any))
-        .collect();
-    let found = Precautions {
-        assumptions: unknown,
-        ..found
+    let unknown = found.assumptions.keys();
+    let cautious = Precautions {
+        assumptions: unknown
+            .map(|name| (name.clone(), Assumption::Any))
+            .collect(),
+        ..found.clone()
     };
-    walk(program, source, purpose, input, found).map(|(program, _)| (program, weak))
+    walk(program, source, purpose, input, cautious).map(|(program, _)| (program, found))
 }
 
 fn compile(program: ast::Program, source: &str, input: &Kind) -> Compiled<Program> {

@@ -5,6 +5,7 @@
 use vrl::path::{OwnedSegment, OwnedValuePath};
 use vrl::value::Kind;
 use vrl::value::kind::Collection;
+use vrsky_types::{Facts, Step};
 
 /// What is declared below `.` or `%`, as far as the program has come.
 #[derive(Clone, Debug)]
@@ -14,6 +15,8 @@ pub(crate) struct Fields {
     free: Vec<Vec<OwnedSegment>>,
     written: Vec<Vec<OwnedSegment>>,
     weak: Weak,
+    /// What else is known of values that are still what they were.
+    facts: Facts,
 }
 
 /// Where VRL is wrong about a write below something that may not be there: it keeps for certain all
@@ -31,6 +34,7 @@ pub(crate) struct Weak {
 pub(crate) struct Declared {
     kind: Kind,
     free: Vec<Vec<OwnedSegment>>,
+    facts: Facts,
 }
 
 /// A field that nobody declared.
@@ -54,12 +58,13 @@ pub(crate) enum Parent {
 }
 
 impl Declared {
-    /// A constant.
-    pub(crate) fn scalar() -> Self {
+    /// A constant, with its value where that is plain.
+    pub(crate) fn scalar(value: Option<serde_json::Value>) -> Self {
         let kind = Kind::bytes().or_integer().or_float().or_boolean().or_null();
         Self {
             kind,
             free: Vec::new(),
+            facts: value.map(Facts::constant).unwrap_or_default(),
         }
     }
 
@@ -67,12 +72,11 @@ impl Declared {
     pub(crate) fn object(fields: impl IntoIterator<Item = (String, Option<Self>)>) -> Self {
         let mut collection = Collection::empty();
         let mut free = Vec::new();
+        let mut facts = Facts::default();
         for (name, declared) in fields {
             let segment = OwnedSegment::Field(name.as_str().into());
-            let declared = declared.unwrap_or_else(|| Self {
-                kind: Kind::json(),
-                free: vec![Vec::new()],
-            });
+            let declared = declared.unwrap_or_else(Self::computed);
+            facts.put(&[Step::Field(name.clone())], declared.facts);
             free.extend(declared.free.into_iter().map(|path| {
                 let mut whole = vec![segment.clone()];
                 whole.extend(path);
@@ -83,24 +87,34 @@ impl Declared {
         Self {
             kind: Kind::object(collection),
             free,
+            facts,
+        }
+    }
+
+    fn computed() -> Self {
+        Self {
+            kind: Kind::json(),
+            free: vec![Vec::new()],
+            facts: Facts::default(),
         }
     }
 }
 
 impl Fields {
-    /// The fields of a type.
-    pub(crate) fn new(declared: Kind) -> Self {
+    /// The fields of a type, and what else is known of their values.
+    pub(crate) fn new(declared: Kind, facts: Facts) -> Self {
         Self {
             declared,
             free: Vec::new(),
             written: Vec::new(),
             weak: Weak::default(),
+            facts,
         }
     }
 
-    /// Where writes have gone below what may not be there.
-    pub(crate) fn weak(self) -> Weak {
-        self.weak
+    /// Where writes have gone below what may not be there, and what is known at the end.
+    pub(crate) fn end(self) -> (Weak, Facts) {
+        (self.weak, self.facts)
     }
 
     /// Whether a path may be read.
@@ -182,10 +196,22 @@ impl Fields {
                     .map(<[OwnedSegment]>::to_vec)
             })
             .collect();
+        let place = place(&path.segments);
+        let facts = if place.len() == path.segments.len() {
+            self.facts.below(&place)
+        } else {
+            Facts::default()
+        };
         Declared {
             kind: self.declared.at_path(path).without_undefined(),
             free,
+            facts,
         }
+    }
+
+    /// What is at a path has changed, and nothing is known of it.
+    pub(crate) fn forget(&mut self, path: &OwnedValuePath) {
+        self.facts.forget(&place(&path.segments));
     }
 
     /// Whether what is at a path is certainly no text.
@@ -200,10 +226,12 @@ impl Fields {
     /// A path gets a value.
     pub(crate) fn write(&mut self, path: &OwnedValuePath, value: Option<Declared>) {
         self.weaken(&path.segments);
-        let value = value.unwrap_or_else(|| Declared {
-            kind: Kind::json(),
-            free: vec![Vec::new()],
-        });
+        self.forget(path);
+        let value = value.unwrap_or_else(Declared::computed);
+        let place = place(&path.segments);
+        if place.len() == path.segments.len() {
+            self.facts.put(&place, value.facts);
+        }
         if value.kind.contains_any_defined() {
             self.declared.set_at_path(path, value.kind);
         }
@@ -219,9 +247,14 @@ impl Fields {
     pub(crate) fn merge(&mut self, path: &OwnedValuePath, value: Option<Declared>) {
         self.weaken(&path.segments);
         let Some(value) = value else {
+            self.forget(path);
             self.free.push(path.segments.clone());
             return;
         };
+        let object = value.kind.as_object();
+        if object.is_none_or(|object| object.unknown_kind().contains_any_defined()) {
+            self.forget(path);
+        }
         for (field, kind) in value
             .kind
             .as_object()
@@ -231,6 +264,13 @@ impl Fields {
         {
             let mut whole = path.clone();
             whole.push_field(field.as_str());
+            let there = place(&whole.segments);
+            self.facts.forget(&there);
+            // What may be absent leaves what was there.
+            if !kind.contains_undefined() && there.len() == whole.segments.len() {
+                let field = Step::Field(field.as_str().to_owned());
+                self.facts.put(&there, value.facts.below(&[field]));
+            }
             self.declared
                 .set_at_path(&whole, kind.clone().upgrade_undefined());
         }
@@ -274,7 +314,18 @@ impl Fields {
         self.written.extend(other.written);
         self.weak.input.extend(other.weak.input);
         self.weak.output |= other.weak.output;
+        self.facts.keep(&other.facts);
     }
+}
+
+/// A path as far as it names fields.
+fn place(path: &[OwnedSegment]) -> Vec<Step> {
+    path.iter()
+        .map_while(|segment| match segment {
+            OwnedSegment::Field(name) => Some(Step::Field(name.to_string())),
+            OwnedSegment::Index(_) => None,
+        })
+        .collect()
 }
 
 impl Weak {

@@ -109,9 +109,10 @@ impl Filter {
 impl Map {
     /// Compiles a program. The second result is the type of what it makes of messages of `input`.
     pub fn compile(source: &str, input: &Type) -> Result<(Self, Type), Vec<Mistake>> {
-        let (program, kind) = compile::map(source, input)?;
+        let (program, kind, facts) = compile::map(source, input)?;
         let finish = run::Finish::of(&kind);
-        Ok((Self(Arc::new(program), finish), Type::from_kind(kind)))
+        let output = Type::from_kind(kind).with_facts(facts);
+        Ok((Self(Arc::new(program), finish), output))
     }
 
     /// Changes the message. On failure its payload is unspecified: keep a copy.

@@ -10,7 +10,7 @@ mod variables;
 mod writes;
 
 use vrl::parser::ast::{self, Expr, Literal, Node, Opcode, RootExpr, Unary};
-use vrl::value::Kind;
+use vrsky_types::{Facts, Type};
 
 use crate::cost::{self, Cost};
 use crate::fields::{Declared, Fields, Weak};
@@ -30,6 +30,8 @@ pub(crate) struct Precautions {
     pub(crate) meter: bool,
     /// Where VRL is wrong about writes; this needs no second walk.
     pub(crate) weak: Weak,
+    /// What is known of the payload's values in the end; nor does this.
+    pub(crate) facts: Facts,
 }
 
 impl Precautions {
@@ -86,14 +88,14 @@ pub(crate) fn walk(
     program: ast::Program,
     source: &str,
     purpose: Purpose,
-    input: &Kind,
+    input: &Type,
     precautions: Precautions,
 ) -> Result<(ast::Program, Precautions), Vec<Mistake>> {
     let mut walk = Walk {
         source,
         purpose,
-        payload: Fields::new(input.clone()),
-        metadata: Fields::new(METADATA.clone()),
+        payload: Fields::new(input.kind().clone(), input.facts().clone()),
+        metadata: Fields::new(METADATA.clone(), Facts::default()),
         mistakes: Vec::new(),
         operators: 0,
         level: 0,
@@ -124,9 +126,11 @@ pub(crate) fn walk(
             .push(guard::too_large(0..source.len(), message));
     }
     if walk.mistakes.is_empty() {
+        let (weak, facts) = walk.payload.end();
         let found = Precautions {
             meter: walk.growth.found,
-            weak: walk.payload.weak(),
+            weak,
+            facts,
             assumptions: walk.variables.changed(),
         };
         return Ok((ast::Program(nodes), found));
@@ -233,7 +237,7 @@ impl Walk<'_> {
                 cost = cost.above(cost.size, 1);
             }
         }
-        let declared = Some(Declared::scalar());
+        let declared = Some(Declared::scalar(constant(literal.inner())));
         Walked {
             node: Expr::Literal(literal),
             cost,
@@ -321,6 +325,21 @@ impl Walk<'_> {
             help: Some(help.to_owned()),
             fix: None,
         });
+    }
+}
+
+/// The value of a literal; not of one that is written with escapes, or is no JSON.
+fn constant(literal: &Literal) -> Option<serde_json::Value> {
+    match literal {
+        Literal::String(template) => template
+            .as_literal_string()
+            .filter(|text| !text.contains('\\'))
+            .map(Into::into),
+        Literal::RawString(text) if !text.contains('\\') => Some(text.as_str().into()),
+        Literal::Integer(number) => Some((*number).into()),
+        Literal::Boolean(value) => Some((*value).into()),
+        Literal::Null => Some(serde_json::Value::Null),
+        _ => None,
     }
 }
 

@@ -4,6 +4,7 @@
 //! beyond names and hashes. The same World gives a byte-equal plan: maps are sorted, lists are
 //! sorted where order carries no meaning, and there are no clocks.
 
+pub mod file;
 pub mod grant;
 pub mod header;
 pub mod names;

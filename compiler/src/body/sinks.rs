@@ -12,7 +12,7 @@ use vrsky_types::{Contract, Type, Verdict};
 
 use super::Body;
 use super::steps::vrl;
-use crate::check::{At, edge_mismatch, exactly_one, invalid_name, lonely_otherwise};
+use crate::check::{At, edge_mismatch, exactly_one, invalid_name, lonely_otherwise, unproven_edge};
 use crate::path::Path;
 use crate::resolve::{self, Side};
 use crate::shape::formats;
@@ -199,21 +199,33 @@ impl Body<'_, '_> {
             self.reports.withhold(self.flow.object);
             return None;
         };
-        if let Some(Verdict::Refuted {
-            field,
-            reason,
-            example,
-        }) = arrives.map(|arrives| arrives.satisfies(contract))
-        {
-            let example = shorten(&example.to_string());
-            self.report(edge_mismatch::issue(
-                name,
-                &topic,
-                found.object,
-                &field,
-                &reason,
-                &example,
-            ));
+        match arrives.map(|arrives| arrives.satisfies(contract)) {
+            Some(Verdict::Refuted {
+                field,
+                reason,
+                example,
+            }) => {
+                let example = shorten(&example.to_string());
+                self.report(edge_mismatch::issue(
+                    name,
+                    &topic,
+                    found.object,
+                    &field,
+                    &reason,
+                    &example,
+                ));
+            }
+            Some(Verdict::Unproven {
+                field,
+                reason,
+                help,
+            }) => {
+                let object = found.object;
+                self.report(unproven_edge::issue(
+                    name, &topic, object, &field, &reason, &help,
+                ));
+            }
+            Some(Verdict::Proved) | None => {}
         }
         Some(Target::Topic {
             topic,

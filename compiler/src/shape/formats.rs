@@ -22,7 +22,7 @@ pub(crate) enum Format {
     Url,
     /// Starts with `/`.
     WebPath,
-    /// Not empty.
+    /// A file or folder of the project.
     FilePath,
 }
 
@@ -63,6 +63,9 @@ impl Format {
             Self::FilePath if text.is_empty() || text.contains('\0') => {
                 Err("not a path".to_owned())
             }
+            Self::FilePath if !vrsky_plan::file::stays_inside(text) => Err(format!(
+                "`{text}` leads out of the project folder, or into `.vrsky`"
+            )),
             Self::FilePath => Ok(()),
         }
     }
@@ -87,7 +90,9 @@ impl Format {
             Self::WebPath => {
                 "write a path such as `/orders`: a `/`, then letters, digits, `-`, `_`, `.` and `/`"
             }
-            Self::FilePath => "write a path such as `out/orders.ndjson`",
+            Self::FilePath => {
+                "write a path below the project folder, such as `out/orders.ndjson`, without `..`"
+            }
         }
     }
 }
@@ -218,6 +223,14 @@ mod tests {
         assert!(Format::Url.check("https://user:word@example.com").is_err());
         assert!(Format::Url.check("ftp://example.com").is_err());
         assert!(Format::Url.check("https://").is_err());
+    }
+
+    #[test]
+    fn files_lie_in_the_project_folder() {
+        assert!(Format::FilePath.check("out/orders.ndjson").is_ok());
+        for path in ["", "/etc/passwd", "../orders", ".vrsky/secrets.yaml"] {
+            assert!(Format::FilePath.check(path).is_err(), "{path}");
+        }
     }
 
     #[test]

@@ -35,6 +35,31 @@ pub(crate) fn is_empty(kind: &Kind) -> bool {
     kind.is_never() || kind.is_undefined()
 }
 
+/// A kind in parts, one for each of JSON's sorts; a number is one sort, with or without a fraction.
+pub(crate) fn sorts(kind: &Kind) -> Vec<Kind> {
+    if is_empty(kind) {
+        return Vec::new();
+    }
+    let mut number = Kind::never();
+    if kind.contains_integer() {
+        number.add_integer();
+    }
+    if kind.contains_float() {
+        number.add_float();
+    }
+    [
+        kind.contains_bytes().then(Kind::bytes),
+        kind.contains_boolean().then(Kind::boolean),
+        kind.contains_null().then(Kind::null),
+        (!number.is_never()).then_some(number),
+        kind.as_object().map(|object| Kind::object(object.clone())),
+        kind.as_array().map(|array| Kind::array(array.clone())),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
 /// An object kind: declared fields, and what the others hold (`never` closes it).
 pub(crate) fn object(known: impl IntoIterator<Item = (Field, Kind)>, rest: Kind) -> Kind {
     let known = known

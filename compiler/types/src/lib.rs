@@ -2,6 +2,7 @@
 
 mod emit;
 mod example;
+mod facts;
 mod fields;
 mod instance;
 mod kinds;
@@ -16,13 +17,19 @@ use std::sync::Arc;
 
 use vrl::value::{Kind, Value};
 
+pub use facts::{Facts, Step};
+
 /// The type of a payload: what the compiler knows, over-approximated.
 #[derive(Clone, Debug)]
-pub struct Type(Kind);
+pub struct Type {
+    kind: Kind,
+    facts: Facts,
+}
 
+/// Facts do not count: they make proofs possible, not types different.
 impl PartialEq for Type {
     fn eq(&self, other: &Self) -> bool {
-        kinds::same(&self.0, &other.0)
+        kinds::same(&self.kind, &other.kind)
     }
 }
 
@@ -66,6 +73,8 @@ pub enum Verdict {
         field: String,
         /// The keyword that could not be proved, one line.
         reason: String,
+        /// What would let it be proved, one line.
+        help: String,
     },
 }
 
@@ -98,25 +107,43 @@ enum Check {
 }
 
 impl Type {
+    fn plain(kind: Kind) -> Self {
+        Self {
+            kind,
+            facts: Facts::default(),
+        }
+    }
+
     /// Nothing is known.
     pub fn any() -> Self {
-        Self(kinds::all())
+        Self::plain(kinds::all())
     }
 
     /// The kind that VRL compiles against.
     pub fn kind(&self) -> &Kind {
-        &self.0
+        &self.kind
+    }
+
+    /// What is known of values of this type beyond it.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// This type, and what else is known of its values.
+    pub fn with_facts(mut self, facts: Facts) -> Self {
+        self.facts = facts;
+        self
     }
 
     /// A type from what VRL inferred, as it is once encoded: timestamps and regular expressions
     /// become strings, and what is undefined becomes null.
     pub fn from_kind(kind: Kind) -> Self {
-        Self(kinds::normal(&kind.upgrade_undefined()))
+        Self::plain(kinds::normal(&kind.upgrade_undefined()))
     }
 
     /// The JSON Schema of this type: `Contract::new(t.to_schema())` has the type `t` again.
     pub fn to_schema(&self) -> serde_json::Value {
-        emit::schema(&self.0)
+        emit::schema(&self.kind)
     }
 
     /// Whether every value of this type satisfies `contract`.
@@ -124,13 +151,13 @@ impl Type {
     /// Sound both ways: what is proved holds for every value, and the example of a refutation is a
     /// value of this type that [`Contract::check`] refuses.
     pub fn satisfies(&self, contract: &Contract) -> Verdict {
-        subsume::verdict(&self.0, &contract.0.schema, &contract.0.payload.0)
+        subsume::verdict(self, &contract.0.schema, &contract.0.payload.kind)
     }
 }
 
 impl std::fmt::Display for Type {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&subsume::described(&self.0))
+        formatter.write_str(&subsume::described(&self.kind))
     }
 }
 
@@ -152,9 +179,10 @@ impl Contract {
             Some(shape) => Check::Shape(shape),
             None => Check::Schema(validator::Validator::new(&schema, "")?),
         };
+        let payload = Type::plain(kind).with_facts(Facts::of(&schema));
         Ok(Self(Arc::new(Compiled {
             schema,
-            payload: Type(kind),
+            payload,
             check,
         })))
     }

@@ -14,12 +14,17 @@ const BUDGET: usize = 10_000;
 /// The kind of the values that a schema admits.
 pub(crate) fn kind(schema: &Value) -> Result<Kind, SchemaError> {
     check(schema, &mut String::new(), 0)?;
-    Ok(Loader {
-        root: schema,
-        budget: BUDGET,
+    Ok(part(schema, schema, BUDGET))
+}
+
+/// The kind of the values that a part of a schema admits, from at most `budget` subschemas.
+pub(crate) fn part(root: &Value, schema: &Value, budget: usize) -> Kind {
+    Loader {
+        root,
+        budget,
         open: Vec::new(),
     }
-    .kind(schema, 0))
+    .kind(schema, 0)
 }
 
 /// What a local `$ref` points to.

@@ -10,13 +10,14 @@ mod proof;
 use serde_json::Value as Json;
 use vrl::value::Kind;
 
-use crate::{Verdict, kinds, path};
+use crate::{Type, Verdict, kinds, path};
 
 use excess::excess;
 use proof::{Proof, Unproven};
 
 /// Answers for a type and a schema whose type is `bound`.
-pub(crate) fn verdict(kind: &Kind, schema: &Json, bound: &Kind) -> Verdict {
+pub(crate) fn verdict(found: &Type, schema: &Json, bound: &Kind) -> Verdict {
+    let kind = found.kind();
     if let Some(excess) = excess(kind, bound, 0) {
         return Verdict::Refuted {
             field: path::or_root(excess.path),
@@ -24,12 +25,17 @@ pub(crate) fn verdict(kind: &Kind, schema: &Json, bound: &Kind) -> Verdict {
             example: excess.example,
         };
     }
-    let mut proof = Proof::new(schema);
+    let mut proof = Proof::new(schema, found.facts());
     match proof.prove(kind, schema) {
         Ok(()) => Verdict::Proved,
-        Err(Unproven { field, reason }) => Verdict::Unproven {
+        Err(Unproven {
+            field,
+            reason,
+            help,
+        }) => Verdict::Unproven {
             field: path::or_root(field),
             reason,
+            help,
         },
     }
 }

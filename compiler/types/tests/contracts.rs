@@ -274,7 +274,7 @@ fn verdicts_name_the_field_and_give_an_example() {
         .payload()
         .satisfies(&open(json!({"id": keyword}), json!([])))
     {
-        Verdict::Unproven { field, reason } => format!("{field}: {reason}"),
+        Verdict::Unproven { field, reason, .. } => format!("{field}: {reason}"),
         other => panic!("{other:?}"),
     };
     assert_eq!(
@@ -290,9 +290,80 @@ fn verdicts_name_the_field_and_give_an_example() {
         ".id: `format` is checked on each message"
     );
     assert_eq!(
-        unproven(json!({"oneOf": [{"type": "string"}]})),
+        unproven(json!({"oneOf": [{"type": "string"}, {"maxLength": 3}]})),
         ".id: `oneOf` is checked on each message"
     );
+    let proved = |field: &str, keyword: Json| {
+        let contract = open(json!({ field: keyword }), json!([]));
+        assert_eq!(order.payload().satisfies(&contract), Verdict::Proved);
+    };
+    let either = json!([{"type": "string"}, {"type": "null"}]);
+    proved("email", json!({"anyOf": either}));
+    proved("email", json!({"oneOf": either}));
+    proved("id", json!({"oneOf": [{"type": "string"}]}));
+}
+
+#[test]
+fn what_a_contract_has_checked_need_not_be_proved_again() {
+    let given = |keywords: Json, asked: Json| {
+        let value = |keywords: Json| {
+            schema(json!({"type": "object", "required": ["a"], "properties": {"a": keywords}}))
+        };
+        match value(keywords).payload().satisfies(&value(asked)) {
+            Verdict::Proved => "proved".to_owned(),
+            Verdict::Unproven { field, help, .. } => format!("{field}: {help}"),
+            other => panic!("{other:?}"),
+        }
+    };
+    let open = |keyword: &str, value: Json| json!({"type": ["string", "number"], keyword: value});
+    for (keyword, given_as, asked, looser) in [
+        (
+            "format",
+            json!("date-time"),
+            json!("date-time"),
+            json!("uuid"),
+        ),
+        ("minLength", json!(3), json!(2), json!(4)),
+        ("maximum", json!(3), json!(4), json!(2)),
+        ("enum", json!(["a"]), json!(["a", "b"]), json!(["b"])),
+    ] {
+        let from = open(keyword, given_as);
+        assert_eq!(given(from.clone(), open(keyword, asked)), "proved");
+        assert_eq!(
+            given(from, open(keyword, looser.clone())),
+            format!(
+                ".a: say the same of it in the contract that it comes with, and pass it on unchanged: `{keyword}: {looser}`"
+            )
+        );
+    }
+    // What may be absent reads as null, of which its contract has said nothing.
+    let optional = schema(json!({
+        "type": "object",
+        "properties": {"a": {"type": ["string", "null"], "not": {"const": null}}},
+    }));
+    let copied = optional.payload().clone();
+    let asked = schema(json!({"type": "object", "properties": {"a": {"not": {"const": null}}}}));
+    assert!(matches!(copied.satisfies(&asked), Verdict::Unproven { .. }));
+    let nested = json!({
+        "type": "array",
+        "items": {"type": "object", "properties": {"at": {"type": "string", "format": "date"}}},
+    });
+    assert_eq!(given(nested.clone(), nested), "proved");
+    // Through references, round and round.
+    let tree = schema(json!({
+        "$defs": {"node": {
+            "type": "object",
+            "required": ["at"],
+            "properties": {"at": {"type": "string", "format": "date"}, "next": {"$ref": "#/$defs/node"}},
+        }},
+        "$ref": "#/$defs/node",
+    }));
+    let field = |verdict: Verdict| match verdict {
+        Verdict::Unproven { field, .. } => field,
+        other => panic!("{other:?}"),
+    };
+    // One round is known; what a further one holds, the type does not say.
+    assert_eq!(field(tree.payload().satisfies(&tree)), ".next.at");
 }
 
 #[test]

@@ -237,4 +237,25 @@ proptest! {
             Verdict::Unproven { .. } => {}
         }
     }
+
+    #[test]
+    fn what_is_proved_of_a_contract_holds_for_every_value_that_it_admits(
+        from in schema(false),
+        to in schema(false),
+        values in prop::collection::vec(value(), 24),
+    ) {
+        let Ok(from) = Contract::new(from) else { return Ok(()) };
+        // The same again, or another one: facts meet their like.
+        for to in [Ok(to), serde_json::to_value(from.schema())] {
+            let Ok(to) = Contract::new(to.unwrap()) else { continue };
+            if from.payload().satisfies(&to) != Verdict::Proved {
+                continue;
+            }
+            for value in values.iter().cloned().map(Value::from) {
+                if from.check(&value).is_ok() {
+                    prop_assert!(to.check(&value).is_ok(), "{value:?}: {:?}", to.check(&value));
+                }
+            }
+        }
+    }
 }

@@ -50,6 +50,7 @@ fn entry(diagnostic: &Diagnostic) -> status::Diagnostic {
         severity: match diagnostic.severity {
             Severity::Error => status::Severity::Error,
             Severity::Unverifiable => status::Severity::Unverifiable,
+            Severity::Unproven => status::Severity::Unproven,
             Severity::Warning => status::Severity::Warning,
         },
         path: one_line(&diagnostic.primary.path, MAX_PATH),

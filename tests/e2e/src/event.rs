@@ -82,7 +82,7 @@ pub struct Revoked {
 pub struct Diagnostic {
     /// Such as `VRS0201`.
     pub code: String,
-    /// `error`, `unverifiable` or `warning`.
+    /// `error`, `unverifiable`, `unproven` or `warning`.
     pub severity: String,
     /// One line.
     pub headline: String,

@@ -67,6 +67,28 @@ impl Installed {
         Ok(())
     }
 
+    /// Removes the product as a user does; what Helm complained of, if it did.
+    pub fn uninstall(&self) -> anyhow::Result<()> {
+        self.helm_release(&["uninstall", "vrsky", "--wait", "--timeout=3m"])
+    }
+
+    /// Goes back to the release that runs, after an uninstall that was refused.
+    pub fn rollback(&self) -> anyhow::Result<()> {
+        self.helm_release(&["rollback", "vrsky", "--wait", "--timeout=3m"])
+    }
+
+    fn helm_release(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        let mut command = chart::helm()?;
+        command
+            .args(arguments)
+            .args(["--namespace", NAMESPACE, "--kubeconfig"])
+            .arg(self.kubectl().kubeconfig());
+        let output = command.output().context("cannot start helm")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(output.status.success(), "{arguments:?}: {}", said.trim());
+        Ok(())
+    }
+
     /// Waits until a workload runs as it is written down.
     pub fn rolled_out(&self, namespace: &str, what: &str) -> anyhow::Result<()> {
         let timeout = format!("--timeout={}s", SOON.as_secs());
@@ -172,16 +194,30 @@ impl Installed {
         Ok(format!("http://{address}:{port}"))
     }
 
-    /// Kills a pod's container as a crash would, with -9; the kubelet starts it again.
-    pub fn kill(&self, namespace: &str, selector: &str) -> anyhow::Result<()> {
+    /// Kills a pod's container as a crash would, with -9, and waits until the kubelet has started it
+    /// again.
+    pub async fn kill(&self, namespace: &str, selector: &str) -> anyhow::Result<()> {
+        let victim = self.container(namespace, selector)?;
+        self.cluster.kill_container(&victim)?;
+        let is_back = || {
+            let now = self.container(namespace, selector).ok()?;
+            (now != victim).then_some(())
+        };
+        crate::until(SOON, is_back)
+            .await
+            .with_context(|| format!("{selector} in {namespace} was not started again"))
+    }
+
+    /// The id of the container of the one pod that a selector names, as Kubernetes writes it.
+    fn container(&self, namespace: &str, selector: &str) -> anyhow::Result<String> {
         let pods = self
             .kubectl()
             .get(&["-n", namespace, "pods", "--selector", selector])?;
         let container = &pods["items"][0]["status"]["containerStatuses"][0]["containerID"];
-        let container = container
+        container
             .as_str()
-            .with_context(|| format!("no pod {selector} runs in {namespace}"))?;
-        self.cluster.kill_container(container)
+            .map(str::to_owned)
+            .with_context(|| format!("no pod {selector} runs in {namespace}"))
     }
 
     /// The last lines of the operator's log, for a person who wants to know why.

@@ -148,6 +148,81 @@ async fn a_revocation_is_not_held_up_by_a_broken_object_of_the_owner() {
     assert!(dev.stop().unwrap().success());
 }
 
+/// The events that say that a grant ended: which, and for which flow.
+fn ended(events: &[Event]) -> Vec<(String, String)> {
+    let revoked = events.iter().filter_map(|event| match event {
+        Event::Applied { revoked, .. } => Some(revoked),
+        _ => None,
+    });
+    revoked
+        .flatten()
+        .map(|end| (end.grant.clone(), end.flow.clone()))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_ends_by_itself_when_it_expires() {
+    let receiver = Receiver::start().await.unwrap();
+    let folder = Folder::example("06-cross-tenant", receiver.url()).unwrap();
+    let dev = Dev::start(folder.path()).await.unwrap();
+    let granted = folder.read("acme/grant.yaml").unwrap();
+    let expires = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(15);
+    let mark = dev.mark();
+    let limited = format!("{}\n  expires: {expires}\n", granted.trim_end());
+    folder.write("acme/grant.yaml", &limited).unwrap();
+    dev.wait_applied(mark).await.unwrap();
+
+    let before = paid(0, 20);
+    post(&dev, &before).await;
+    receiver.wait_at("/warehouse", 20, SOON).await.unwrap();
+    assert_eq!(ended(&dev.since(mark)), []);
+
+    // No file changes from here on.
+    let told = dev.wait(mark, SOON, "the end of the grant", |event| match event {
+        Event::Applied { revoked, .. } => revoked.first().cloned(),
+        _ => None,
+    });
+    told.await.unwrap();
+    assert!(jiff::Timestamp::now() >= expires, "it ended early");
+    let after = paid(1_000, 20);
+    post(&dev, &after).await;
+    fulfilment::wait_idle(&dev, FLOW, 40).await.unwrap();
+    let grant = (
+        "acme/orders-for-globex".to_owned(),
+        "globex/fulfil".to_owned(),
+    );
+    assert_eq!(ended(&dev.since(mark)), [grant]);
+    let codes: Vec<String> = dev
+        .since(mark)
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Diagnostics { diagnostics, .. } => Some(diagnostics),
+            _ => None,
+        })
+        .flatten()
+        .map(|found| format!("{} {}", found.severity, found.code))
+        .collect();
+    assert_eq!(
+        codes,
+        ["warning VRS0602", "error VRS0602"],
+        "owner and reader are told, once each"
+    );
+
+    // The positive control: given again, and what was published in between stays away.
+    let mark = dev.mark();
+    folder.write("acme/grant.yaml", &granted).unwrap();
+    dev.wait_applied(mark).await.unwrap();
+    let last = paid(2_000, 20);
+    post(&dev, &last).await;
+    receiver.wait_at("/warehouse", 40, SOON).await.unwrap();
+    fulfilment::wait_idle(&dev, FLOW, 60).await.unwrap();
+    let arrived = receiver.ids("/warehouse", "order");
+    let wanted: std::collections::BTreeSet<String> =
+        before.iter().chain(&last).map(|order| order.id()).collect();
+    assert_eq!(arrived, wanted);
+    assert!(dev.stop().unwrap().success());
+}
+
 fn broken_flow(round: u32) -> String {
     format!(
         "apiVersion: vrsky.io/v1alpha1

@@ -11,7 +11,7 @@ pub(super) fn run(arguments: &arguments::Plan, screen: Screen) -> anyhow::Result
     if screen.is_json() {
         screen.document(&project.compiled.plan)?;
     } else {
-        let text = tree::tree(&project.compiled.plan);
+        let text = tree::tree(&project.compiled);
         screen.say(if text.is_empty() {
             "nothing: there is no tenant"
         } else {

@@ -268,3 +268,33 @@ fn news(before: Option<&Told>, told: &Told) -> Option<String> {
         Some(lines.join("\n"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_grant_is_told_with_its_name() {
+        let end = vrsky_broker::Revoked {
+            grant: "acme/orders-for-globex".to_owned(),
+            owner: vrsky_plan::TenantId::of("acme"),
+            reader: vrsky_plan::TenantId::of("globex"),
+            flow: FlowId::new("globex", "fulfil").unwrap(),
+            purged: 3,
+            at_ms: 0,
+        };
+        let text = words(&Event::Applied {
+            ms: 7,
+            flows: vec!["acme/shop-orders".to_owned()],
+            actions: Vec::new(),
+            revoked: vec![end],
+            confirmed: true,
+        });
+        let plain = anstream::adapter::strip_str(&text.unwrap()).to_string();
+        assert_eq!(
+            plain,
+            "in effect after 7 ms: acme/shop-orders\n  revoked grant acme/orders-for-globex: globex/fulfil reads nothing more (3 messages removed)"
+        );
+    }
+}

@@ -40,6 +40,7 @@ pub(crate) enum Event {
         /// Errors: what they concern did not take effect.
         errors: usize,
         unverifiable: usize,
+        unproven: usize,
         warnings: usize,
         unreadable: Vec<Value>,
         diagnostics: Vec<Value>,

@@ -33,6 +33,19 @@ pub(crate) struct Read {
     repository: Option<vrsky_compiler::Repository>,
 }
 
+impl Read {
+    /// Whether a text that `last` has is missing or empty here.
+    pub(crate) fn lacks(&self, last: &Self) -> bool {
+        let is_blank = |document: &Document| document.text.trim().is_empty();
+        last.documents.iter().any(|before| {
+            let now = self
+                .documents
+                .binary_search_by(|document| document.origin.cmp(&before.origin));
+            !is_blank(before) && now.map_or(true, |at| is_blank(&self.documents[at]))
+        })
+    }
+}
+
 impl Loader {
     /// For the folder `root`, with its state in `state`.
     pub(crate) fn new(root: &Path, state: &Path) -> Self {

@@ -20,6 +20,8 @@ pub(crate) struct Pending {
     pub(crate) actions: Vec<Action>,
     /// What ended.
     pub(crate) revoked: Vec<Revoked>,
+    /// Something of it failed and is tried again.
+    pub(crate) is_unfinished: bool,
     /// The hashes that runtimes have to report.
     wanted: BTreeMap<FlowId, String>,
 }
@@ -58,6 +60,7 @@ impl Pending {
             flows,
             actions: Vec::new(),
             revoked: Vec::new(),
+            is_unfinished: false,
             wanted,
         }
     }
@@ -96,9 +99,14 @@ impl Pending {
         }
     }
 
-    /// Whether all that is waited for was reported.
+    /// Whether there is nothing to tell.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.flows.is_empty() && self.actions.is_empty() && self.revoked.is_empty()
+    }
+
+    /// Whether all that is waited for was done and reported.
     pub(crate) fn is_confirmed(&self) -> bool {
-        self.wanted.is_empty()
+        self.wanted.is_empty() && !self.is_unfinished
     }
 
     /// Whether it is time to say that it takes long.

@@ -40,6 +40,8 @@ const AFTER: Duration = Duration::from_millis(25);
 const REDRAW: Duration = Duration::from_millis(500);
 /// The pause before something that failed in the environment is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
+/// How long a text that vanished is waited for: some editors empty or remove a file before they write it.
+const SAVING: Duration = Duration::from_millis(250);
 /// How long a start waits for the runtimes before it calls itself ready.
 const START: Duration = Duration::from_secs(20);
 
@@ -50,6 +52,15 @@ struct Kept {
     task: JoinHandle<()>,
     process: Option<Process>,
     listen: SocketAddr,
+}
+
+/// Why the folder is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// The start, or a save: whoever saved waits for an answer.
+    Save,
+    /// A grant expires, or something is tried again: told only if something comes of it.
+    Time,
 }
 
 /// Reports of all runtimes, with the tenant whose runtime sent them.
@@ -141,7 +152,7 @@ impl Session {
 
     /// Compiles, runs, and follows changes. Returns only on an error that leaves nothing to do.
     pub(crate) async fn serve(&mut self) -> anyhow::Result<()> {
-        self.change(self.began).await?;
+        self.change(self.began, Cause::Save).await?;
         let mut redraw = tokio::time::interval(REDRAW);
         redraw.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -149,12 +160,12 @@ impl Session {
             tokio::select! {
                 seen = self.watch.changed() => {
                     let seen = seen.context("the watch on the folder ended")?;
-                    self.try_change(seen).await;
+                    self.try_change(seen, Cause::Save).await;
                 }
                 () = sleep_until(wake) => {
                     self.wake = None;
                     self.read = None;
-                    self.try_change(Instant::now()).await;
+                    self.try_change(Instant::now(), Cause::Time).await;
                 }
                 Some(happening) = self.happenings.recv() => self.happened(happening)?,
                 report = self.reports.next() => {
@@ -197,8 +208,8 @@ impl Session {
     }
 
     /// [`Session::change`]; what goes wrong in the environment is said and tried again.
-    async fn try_change(&mut self, seen: Instant) {
-        if let Err(error) = self.change(seen).await {
+    async fn try_change(&mut self, seen: Instant, cause: Cause) {
+        if let Err(error) = self.change(seen, cause).await {
             self.trouble(&error);
             self.read = None;
             self.wake_at(AGAIN);
@@ -206,9 +217,13 @@ impl Session {
     }
 
     /// Takes up what lies in the folder now.
-    async fn change(&mut self, seen: Instant) -> anyhow::Result<()> {
+    async fn change(&mut self, seen: Instant, cause: Cause) -> anyhow::Result<()> {
         self.watch.follow(&self.loader.folders()?)?;
-        let read = self.loader.read()?;
+        let mut read = self.loader.read()?;
+        if self.read.as_ref().is_some_and(|last| read.lacks(last)) {
+            tokio::time::sleep(SAVING).await;
+            read = self.loader.read()?;
+        }
         let is_same = self.read.as_ref() == Some(&read);
         if is_same {
             if self.refresh_secrets() {
@@ -263,8 +278,10 @@ impl Session {
         };
         pending.actions = applied.actions;
         pending.revoked = applied.revoked;
-        let is_nothing = has_errors && pending.flows.is_empty() && pending.actions.is_empty();
-        if !is_nothing || !self.ready {
+        pending.is_unfinished = !applied.failed.is_empty();
+        // Of a save with errors the findings are the answer.
+        let is_silent = pending.is_empty() && (has_errors || cause == Cause::Time);
+        if !is_silent || !self.ready || self.pending.is_some() {
             self.pending = Some(pending.after(self.pending.take(), &plan));
         }
         self.settle();
@@ -280,6 +297,7 @@ impl Session {
         let event = Event::Diagnostics {
             errors: found.errors,
             unverifiable: found.unverifiable,
+            unproven: found.unproven,
             warnings: found.warnings,
             unreadable: found.unreadable,
             diagnostics: found.diagnostics,

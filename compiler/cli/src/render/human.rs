@@ -69,6 +69,7 @@ pub(crate) fn summary(project: &Project) -> String {
             "unverifiable",
             "unverifiable",
         ),
+        (count(Severity::Unproven), "unproven", "unproven"),
         (count(Severity::Warning), "warning", "warnings"),
     ]
     .into_iter()
@@ -109,6 +110,7 @@ fn report<'a>(diagnostic: &Diagnostic, documents: &[Document]) -> Vec<Group<'a>>
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Unverifiable => Level::WARNING.with_name("unverifiable"),
+        Severity::Unproven => Level::WARNING.with_name("unproven"),
         Severity::Warning => Level::WARNING,
     };
     let title = level

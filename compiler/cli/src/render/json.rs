@@ -15,6 +15,8 @@ pub(crate) struct Findings {
     pub(crate) errors: usize,
     /// Findings about tenants that this repository does not hold.
     pub(crate) unverifiable: usize,
+    /// Edges to topics where each message has to be checked.
+    pub(crate) unproven: usize,
     /// Warnings.
     pub(crate) warnings: usize,
     /// Files that cannot be read: `{origin, reason}`.
@@ -38,6 +40,7 @@ pub(crate) fn findings(
     Findings {
         errors: count(Severity::Error) + unreadable.len(),
         unverifiable: count(Severity::Unverifiable),
+        unproven: count(Severity::Unproven),
         warnings: count(Severity::Warning),
         unreadable: unreadable
             .iter()

@@ -144,7 +144,9 @@ impl Walk<'_> {
             return;
         };
         let span = query.span().range();
-        self.external_write(*prefix, &span);
+        if self.external_write(*prefix, &span) {
+            self.payload.forget(query.inner().path.inner());
+        }
     }
 
     /// `replace` and `join` put one text in many places, between any two characters at worst: only a

@@ -4,34 +4,47 @@ use serde_json::{Map, Value as Json};
 use vrl::value::Kind;
 
 use super::excess;
+use crate::facts::{Facts, Step};
 use crate::{kinds, load, path};
 
 /// The first keyword that may not hold.
 pub(super) struct Unproven {
     pub(super) field: String,
     pub(super) reason: String,
+    pub(super) help: String,
 }
+
+/// A reference under proof: what it points to, the kind that it is proved for, and whether nothing
+/// else is known of the values there.
+type Question = (*const Json, Kind, bool);
 
 /// A proof under way.
 pub(super) struct Proof<'a> {
     root: &'a Json,
+    facts: &'a Facts,
     /// References being proved, with the kind they are proved for: values are finite, so meeting the
-    /// same question again below itself proves it.
-    assumed: Vec<(*const Json, Kind)>,
+    /// same question again below itself proves it. Facts may make the upper one easier, so a question
+    /// that they reach is not relied on.
+    assumed: Vec<Question>,
     path: String,
+    place: Vec<Step>,
     steps: usize,
 }
 
 /// Steps after which a proof gives up; a hostile schema must not cost more.
 const STEPS: usize = 20_000;
+/// Subschemas that are looked at to tell one alternative from another.
+const ALTERNATIVE: usize = 100;
 
 impl<'a> Proof<'a> {
     /// Begins a proof.
-    pub(super) fn new(root: &'a Json) -> Self {
+    pub(super) fn new(root: &'a Json, facts: &'a Facts) -> Self {
         Self {
             root,
+            facts,
             assumed: Vec::new(),
             path: String::new(),
+            place: Vec::new(),
             steps: 0,
         }
     }
@@ -43,10 +56,14 @@ impl<'a> Proof<'a> {
             return Ok(());
         }
         if self.steps > STEPS {
-            return Err(self.unproven("the contract is too large to prove"));
+            let help = "split the contract: not all of it is looked at";
+            return Err(self.unproven("the contract is too large to prove", help));
         }
         let map = match schema {
-            Json::Bool(false) => return Err(self.unproven("the contract admits no value here")),
+            Json::Bool(false) => {
+                let help = "drop the field in a `map` step";
+                return Err(self.unproven("the contract admits no value here", help));
+            }
             Json::Object(map) => map,
             _ => return Ok(()),
         };
@@ -94,30 +111,51 @@ impl<'a> Proof<'a> {
                     .flatten()
                     .try_for_each(|schema| self.prove(kind, schema));
             }
-            "anyOf" => return self.any_of(kind, value),
+            "anyOf" => self.any_of(kind, value),
+            "oneOf" => self.one_of(kind, value),
             "not" => load::only_type(value)
                 .is_some_and(|types| kinds::is_empty(&kinds::meet(kind, &load::named(types)))),
             "$ref" => return self.reference(kind, value),
-            "oneOf" | "if" | "then" | "else" => map.get("if").is_none() && keyword != "oneOf",
+            "if" | "then" | "else" => map.get("if").is_none(),
             "$dynamicRef" => false,
             _ => true,
         };
-        if holds {
+        if holds || self.facts.prove(&self.place, kind, keyword, value) {
             Ok(())
         } else {
-            Err(self.unproven(&format!("`{keyword}` is checked on each message")))
+            Err(self.depends(keyword, value))
         }
     }
 
-    fn any_of(&mut self, kind: &Kind, value: &'a Json) -> Result<(), Unproven> {
-        let length = self.path.len();
-        for schema in value.as_array().into_iter().flatten() {
-            if self.prove(kind, schema).is_ok() {
-                return Ok(());
+    /// One alternative for all values, or one for each sort of them.
+    fn any_of(&mut self, kind: &Kind, value: &'a Json) -> bool {
+        let alternatives = value.as_array().map_or(&[][..], Vec::as_slice);
+        let mut some = |kind: &Kind| {
+            alternatives
+                .iter()
+                .any(|schema| self.prove(kind, schema).is_ok())
+        };
+        some(kind) || kinds::sorts(kind).iter().all(some)
+    }
+
+    /// Exactly one alternative for each sort of values: the others admit none of that sort.
+    fn one_of(&mut self, kind: &Kind, value: &'a Json) -> bool {
+        let alternatives = value.as_array().map_or(&[][..], Vec::as_slice);
+        let bounds: Vec<Kind> = alternatives
+            .iter()
+            .map(|schema| load::part(self.root, schema, ALTERNATIVE))
+            .collect();
+        self.steps += ALTERNATIVE * bounds.len();
+        kinds::sorts(kind).iter().all(|kind| {
+            let mut possible = alternatives
+                .iter()
+                .zip(&bounds)
+                .filter(|(_, bound)| !kinds::is_empty(&kinds::meet(kind, bound)));
+            match (possible.next(), possible.next()) {
+                (Some((schema, _)), None) => self.prove(kind, schema).is_ok(),
+                _ => false,
             }
-            self.path.truncate(length);
-        }
-        Err(self.unproven("`anyOf` is checked on each message"))
+        })
     }
 
     fn reference(&mut self, kind: &Kind, value: &'a Json) -> Result<(), Unproven> {
@@ -125,18 +163,17 @@ impl<'a> Proof<'a> {
             .as_str()
             .and_then(|reference| load::resolve(self.root, reference))
         else {
-            return Err(self.unproven("`$ref` is checked on each message"));
+            return Err(self.depends("$ref", value));
         };
-        let question = (std::ptr::from_ref(target), kind.clone());
-        if self
-            .assumed
-            .iter()
-            .any(|(target, kind)| *target == question.0 && kinds::same(kind, &question.1))
-        {
+        let plain = !self.facts.reach(&self.place);
+        let question = (std::ptr::from_ref(target), kind.clone(), plain);
+        if self.assumed.iter().any(|(target, kind, plain)| {
+            *plain && *target == question.0 && kinds::same(kind, &question.1)
+        }) {
             return Ok(());
         }
         if self.assumed.len() > kinds::DEPTH {
-            return Err(self.unproven("`$ref` is checked on each message"));
+            return Err(self.depends("$ref", value));
         }
         self.assumed.push(question);
         let result = self.prove(kind, target);
@@ -163,7 +200,9 @@ impl<'a> Proof<'a> {
                     .filter_map(Json::as_str)
                 {
                     if kinds::at(object, &name.into()).contains_undefined() {
-                        return self.below(name, |proof| Err(proof.unproven("may be missing")));
+                        let help = "set it in a `map` step, or let a filter ask for it";
+                        return self
+                            .below(name, |proof| Err(proof.unproven("may be missing", help)));
                     }
                 }
             }
@@ -213,8 +252,11 @@ impl<'a> Proof<'a> {
                     .values()
                     .take_while(|kind| !kind.contains_undefined())
                     .count() as u64;
-                if map["minItems"].as_u64().is_none_or(|wanted| wanted > least) {
-                    return Err(self.unproven("`minItems` is checked on each message"));
+                let wanted = &map["minItems"];
+                if wanted.as_u64().is_none_or(|wanted| wanted > least)
+                    && !self.facts.prove(&self.place, kind, "minItems", wanted)
+                {
+                    return Err(self.depends("minItems", wanted));
                 }
             }
             "prefixItems" => {
@@ -248,11 +290,14 @@ impl<'a> Proof<'a> {
         let length = self.path.len();
         if name == "*" {
             self.path.push_str(".*");
+            self.place.push(Step::Other);
         } else {
             path::push_field(&mut self.path, name);
+            self.place.push(Step::Field(name.to_owned()));
         }
         let result = prove(self);
         self.path.truncate(length);
+        self.place.pop();
         result
     }
 
@@ -263,16 +308,57 @@ impl<'a> Proof<'a> {
     ) -> Result<(), Unproven> {
         let length = self.path.len();
         path::push_position(&mut self.path, position);
+        self.place.push(Step::Items);
         let result = prove(self);
         self.path.truncate(length);
+        self.place.pop();
         result
     }
 
-    fn unproven(&self, reason: &str) -> Unproven {
+    fn unproven(&self, reason: &str, help: &str) -> Unproven {
         Unproven {
             field: self.path.clone(),
             reason: reason.to_owned(),
+            help: help.to_owned(),
         }
+    }
+
+    /// A keyword that values decide, and not their types.
+    fn depends(&self, keyword: &str, value: &Json) -> Unproven {
+        let reason = format!("`{keyword}` is checked on each message");
+        let help = match keyword {
+            "anyOf" | "oneOf" => {
+                "narrow what arrives with a filter until one alternative holds for all of it"
+                    .to_owned()
+            }
+            "not" => {
+                "narrow what arrives with a filter until it has none of these types".to_owned()
+            }
+            "$ref"
+            | "$dynamicRef"
+            | "if"
+            | "then"
+            | "else"
+            | "contains"
+            | "dependentSchemas"
+            | "unevaluatedItems"
+            | "unevaluatedProperties" => {
+                "only contracts made of `properties`, `required`, `items` and `anyOf` can be proved"
+                    .to_owned()
+            }
+            _ => format!(
+                "say the same of it in the contract that it comes with, and pass it on unchanged: `{keyword}: {}`",
+                shortened(&value.to_string())
+            ),
+        };
+        self.unproven(&reason, &help)
+    }
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

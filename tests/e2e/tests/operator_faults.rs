@@ -1,0 +1,279 @@
+//! Two tenants, a topic shared under a grant, orders under way; and on the way the operator, both
+//! runtimes, NATS and the API server are killed with -9. Nothing is lost, and all converges. Then the
+//! grant is revoked, and given back. `kill -9` does not show what a power failure loses.
+#![allow(
+    clippy::similar_names,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::json;
+use vrsky_e2e::Receiver;
+use vrsky_e2e::chart::NAMESPACE;
+use vrsky_e2e::installed::{Installed, SOON, condition};
+use vrsky_e2e::poster::{Post, Poster};
+
+const RUNTIME: &str = "app.kubernetes.io/name=vrsky-runtime";
+
+fn acme() -> &'static str {
+    r"
+apiVersion: vrsky.io/v1alpha1
+kind: Topic
+metadata: {name: orders, namespace: acme}
+spec: {contract: {fields: {id: string, total: number}}}
+---
+apiVersion: vrsky.io/v1alpha1
+kind: Flow
+metadata: {name: shop, namespace: acme}
+spec:
+  source:
+    connector: webhook
+    with: {path: /shop}
+    contract: {fields: {id: string, total: number}}
+  sinks: {shared: {topic: orders}}
+"
+}
+
+fn grant(revoked: bool) -> String {
+    format!(
+        r"
+apiVersion: vrsky.io/v1alpha1
+kind: Grant
+metadata: {{name: orders-for-globex, namespace: acme}}
+spec: {{to: {{tenant: globex}}, topic: orders, revoked: {revoked}}}
+"
+    )
+}
+
+fn globex(receiver: &str) -> String {
+    format!(
+        r#"
+apiVersion: vrsky.io/v1alpha1
+kind: Flow
+metadata: {{name: fulfil, namespace: globex}}
+spec:
+  source: {{topic: acme/orders}}
+  steps: [{{map: '. = {{"order": .id}}'}}]
+  sinks:
+    warehouse:
+      connector: http
+      with: {{url: "{receiver}", path: [warehouse]}}
+      delivery: {{retries: {{attempts: 100, first: 200ms, max: 1s}}}}
+"#
+    )
+}
+
+fn posts(range: std::ops::Range<u32>) -> impl Iterator<Item = Post> {
+    range.map(|number| {
+        let id = format!("order-{number:06}");
+        Post::json(id.clone(), &json!({"id": id, "total": 1}))
+    })
+}
+
+async fn arrives(receiver: &Receiver, count: u32, installed: &Installed) {
+    let wanted: BTreeSet<String> = (0..count).map(|it| format!("order-{it:06}")).collect();
+    let all = || (receiver.ids("/warehouse", "order") == wanted).then_some(());
+    vrsky_e2e::until(SOON, all).await.unwrap_or_else(|| {
+        let arrived = receiver.ids("/warehouse", "order").len();
+        panic!("{arrived} of {count} orders arrived\n{}", installed.logs())
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_killed_on_the_way_nothing_is_lost() {
+    let installed = Installed::fresh().await.unwrap();
+    let kubectl = installed.kubectl();
+    let receiver = Receiver::listen(&installed.host(), false).await.unwrap();
+    installed.tenant("acme", "").unwrap();
+    installed.tenant("globex", "").unwrap();
+    kubectl.apply(acme()).unwrap();
+    kubectl.apply(&grant(false)).unwrap();
+    kubectl.apply(&globex(receiver.url())).unwrap();
+    installed.ready("acme", "flow/shop").await.unwrap();
+    installed.ready("globex", "flow/fulfil").await.unwrap();
+    let given = installed
+        .ready("acme", "grant/orders-for-globex")
+        .await
+        .unwrap();
+    assert_eq!(given["status"]["readers"], 1);
+
+    let service = installed.service("acme", "vrsky-runtime").unwrap();
+    let poster = Poster {
+        patience: Duration::from_mins(2),
+        ..Poster::to(format!("{service}/acme/shop")).at_rate(200)
+    };
+    let operator = "app.kubernetes.io/name=vrsky-operator";
+    let nats = "app.kubernetes.io/name=nats";
+    let victims = [
+        ("globex", RUNTIME),
+        (NAMESPACE, operator),
+        ("acme", RUNTIME),
+        (NAMESPACE, nats),
+    ];
+    let mut accepted = 0;
+    for (round, (namespace, selector)) in victims.into_iter().enumerate() {
+        let first = u32::try_from(round).unwrap() * 600;
+        let posting = poster.post(posts(first..first + 600));
+        let killing = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            installed.kill(namespace, selector).await.unwrap();
+        };
+        let (posted, ()) = tokio::join!(posting, killing);
+        let posted = posted.unwrap();
+        assert!(
+            posted.given_up.is_empty() && posted.refused.is_empty(),
+            "{posted:?}"
+        );
+        accepted += u32::try_from(posted.accepted.len()).unwrap();
+        println!(
+            "killed {selector} in {namespace}: {} posts were made again",
+            posted.repeated
+        );
+    }
+    assert_eq!(accepted, 2_400);
+    arrives(&receiver, 2_400, &installed).await;
+
+    // The API server dies: messages flow on, and afterwards the operator does its work again.
+    installed.cluster().kill_api_server().unwrap();
+    let posted = poster.post(posts(2_400..3_000)).await.unwrap();
+    assert_eq!(posted.accepted.len(), 600, "{posted:?}");
+    arrives(&receiver, 3_000, &installed).await;
+    installed.cluster().start_api_server().unwrap();
+    for what in ["flow/shop", "grant/orders-for-globex"] {
+        installed.ready("acme", what).await.unwrap();
+    }
+    let copies = receiver.count_at("/warehouse");
+    println!(
+        "accepted 3000, delivered 3000, duplicated {}, lost 0",
+        copies - 3_000
+    );
+
+    // Revoked: the reader stalls, the audit entry is there, nothing published later arrives.
+    kubectl.apply(&grant(true)).unwrap();
+    let ended = installed
+        .until("acme", "grant/orders-for-globex", |grant| {
+            !grant["status"]["revocation"]["at"].is_null()
+        })
+        .await
+        .unwrap();
+    assert_eq!(condition(&ended, "Revoked")["status"], "True", "{ended:#}");
+    let stalled = installed.until("globex", "flow/fulfil", |flow| {
+        condition(flow, "Stalled")["status"] == "True"
+    });
+    let stalled = stalled.await.unwrap();
+    assert_eq!(
+        condition(&stalled, "ResolvedRefs")["reason"],
+        "GrantRevoked"
+    );
+    let posted = poster.post(posts(3_000..3_300)).await.unwrap();
+    assert_eq!(posted.accepted.len(), 300, "{posted:?}");
+    arrives(&receiver, 3_000, &installed).await;
+
+    // Given back: what is published from now on arrives, what was published meanwhile never does.
+    kubectl.apply(&grant(false)).unwrap();
+    installed.ready("globex", "flow/fulfil").await.unwrap();
+    let posted = poster.post(posts(4_000..4_300)).await.unwrap();
+    assert_eq!(posted.accepted.len(), 300, "{posted:?}");
+    let later = |id: &String| id.as_str() >= "order-004000";
+    let all = || {
+        let ids = receiver.ids("/warehouse", "order");
+        (ids.iter().filter(|id| later(id)).count() == 300).then_some(ids)
+    };
+    let ids = vrsky_e2e::until(SOON, all)
+        .await
+        .expect("the grant is back");
+    assert!(
+        !ids.iter()
+            .any(|id| (3_000..3_300).contains(&id[6..].parse::<u32>().unwrap()))
+    );
+    installed.clear().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_moves_between_tiers_without_loss() {
+    let installed = Installed::fresh().await.unwrap();
+    let kubectl = installed.kubectl();
+    let receiver = Receiver::listen(&installed.host(), false).await.unwrap();
+    installed.tenant("acme", "").unwrap();
+    let flow = format!(
+        r#"
+apiVersion: vrsky.io/v1alpha1
+kind: Flow
+metadata: {{name: ticks, namespace: acme}}
+spec:
+  source:
+    connector: generate
+    with: {{every: 20ms}}
+    contract: {{fields: {{sequence: integer}}}}
+  steps: [{{map: '. = {{"id": %id}}'}}]
+  sinks:
+    warehouse: {{connector: http, with: {{url: "{}", path: [ticks]}}}}
+"#,
+        receiver.url()
+    );
+    kubectl.apply(&flow).unwrap();
+    installed.ready("acme", "flow/ticks").await.unwrap();
+    receiver.wait_at("/ticks", 50, SOON).await.unwrap();
+    for (tier, deployment) in [
+        ("Dedicated", "vrsky-flow-ticks"),
+        ("Shared", "vrsky-runtime"),
+    ] {
+        let patch = format!(r#"{{"spec":{{"tier":"{tier}"}}}}"#);
+        kubectl
+            .run(&["patch", "tenant", "acme", "--type=merge", "-p", &patch])
+            .unwrap();
+        let list = installed.until("acme", "deployments", |list| {
+            let items = list["items"].as_array().unwrap();
+            items.len() == 1
+                && items[0]["metadata"]["name"] == deployment
+                && items[0]["status"]["availableReplicas"] == 1
+        });
+        list.await.unwrap();
+        installed.ready("acme", "flow/ticks").await.unwrap();
+        let before = receiver.count_at("/ticks");
+        receiver.wait_at("/ticks", before + 50, SOON).await.unwrap();
+    }
+
+    // Suspended, what was taken in has arrived: of each run, everything from 1 on, without a gap.
+    let stop = r#"{"spec":{"suspend":true}}"#;
+    kubectl
+        .run(&[
+            "patch",
+            "flow",
+            "ticks",
+            "-n",
+            "acme",
+            "--type=merge",
+            "-p",
+            stop,
+        ])
+        .unwrap();
+    let suspended = installed.ready("acme", "flow/ticks").await.unwrap();
+    assert_eq!(condition(&suspended, "Suspended")["status"], "True");
+    let mut runs: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+    for id in receiver.ids("/ticks", "id") {
+        let (run, sequence) = id.rsplit_once('-').unwrap();
+        let runs = runs.entry(run.to_owned()).or_default();
+        runs.insert(sequence.parse().unwrap());
+    }
+    for (run, seen) in &runs {
+        let last = *seen.last().unwrap();
+        let missing: Vec<u64> = (1..=last).filter(|it| !seen.contains(it)).collect();
+        assert!(
+            missing.is_empty(),
+            "{run}: {missing:?} of {last} are missing"
+        );
+    }
+    println!(
+        "{} runs, {} messages, 0 missing",
+        runs.len(),
+        runs.values().map(BTreeSet::len).sum::<usize>()
+    );
+    assert!(runs.len() >= 2, "the flow never moved: {runs:?}");
+    installed.clear().unwrap();
+}
