@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use vrsky_e2e::cluster::{Cluster, KUBECONFIG};
-use vrsky_e2e::image::Image;
+use vrsky_e2e::image::{self, Image};
 
 use crate::setup;
 use crate::step::{self, cargo};
@@ -101,6 +101,16 @@ pub(crate) fn load(files: &[PathBuf]) -> anyhow::Result<()> {
 fn build(profile: &str, registry: &str, tag: &str) -> anyhow::Result<Vec<PathBuf>> {
     let target = target()?;
     let programs = compile(&target, profile)?;
+    for row in &IMAGES {
+        if let Program::Ours(package) = row.program {
+            let program = programs.join(package);
+            anyhow::ensure!(
+                image::is_static(&program)?,
+                "{} is linked dynamically: do RUSTFLAGS or a config of cargo say so?",
+                program.display()
+            );
+        }
+    }
     pack(&target, &programs, registry, tag)
 }
 

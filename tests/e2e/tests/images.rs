@@ -1,4 +1,4 @@
-//! Images are packed the same way each time, and nothing is packed that would not start.
+//! Images are packed the same way each time, with all that their program needs to start.
 #![allow(
     clippy::similar_names,
     clippy::unwrap_used,
@@ -6,9 +6,11 @@
     missing_docs
 )]
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use vrsky_e2e::image::Image;
+use serde_json::Value;
+use vrsky_e2e::image::{self, Image};
 use vrsky_e2e::{Folder, cache};
 
 #[test]
@@ -34,7 +36,7 @@ fn the_same_program_gives_the_same_image() {
         .status();
     assert!(tar.unwrap().success());
     let index = std::fs::read(unpacked.join("index.json")).unwrap();
-    let index: serde_json::Value = serde_json::from_slice(&index).unwrap();
+    let index: Value = serde_json::from_slice(&index).unwrap();
     let manifest = index["manifests"][0]["digest"].as_str().unwrap();
     let blobs = unpacked.join("blobs");
     let sum = Command::new("sha256sum")
@@ -45,12 +47,43 @@ fn the_same_program_gives_the_same_image() {
     assert!(sum.starts_with(manifest.trim_start_matches("sha256:")));
 }
 
+/// The blob that an image's manifest names as its layer, unpacked beside it.
+fn entries(folder: &Folder, image: &Path) -> String {
+    let read = |path: &str| {
+        let text = Command::new("tar")
+            .args(["--extract", "--to-stdout", "--file"])
+            .args([image.as_os_str(), path.as_ref()])
+            .output();
+        text.unwrap().stdout
+    };
+    let blob = |digest: &Value| format!("blobs/{}", digest.as_str().unwrap().replace(':', "/"));
+    let index: Value = serde_json::from_slice(&read("index.json")).unwrap();
+    let manifest = read(&blob(&index["manifests"][0]["digest"]));
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    let layer = folder.path().join("layer.tar");
+    std::fs::write(&layer, read(&blob(&manifest["layers"][0]["digest"]))).unwrap();
+    let list = Command::new("tar")
+        .arg("--list")
+        .arg("--file")
+        .arg(&layer)
+        .output();
+    String::from_utf8(list.unwrap().stdout).unwrap()
+}
+
 #[test]
-fn a_program_that_needs_more_than_itself_is_refused() {
-    let this = std::env::current_exe().unwrap();
-    let refused = Image::of("localhost/any:dev", &this).unwrap_err();
-    assert!(
-        refused.to_string().contains("is linked dynamically"),
-        "{refused}"
-    );
+fn a_program_brings_the_libraries_that_it_is_linked_with() {
+    let folder = Folder::empty().unwrap();
+    for (program, is_static) in [
+        (cache::nats_server().unwrap(), true),
+        (PathBuf::from("/bin/true"), false),
+    ] {
+        assert_eq!(image::is_static(&program).unwrap(), is_static);
+        let path = folder.path().join("image.tar");
+        let packed = Image::of("localhost/any:dev", &program).unwrap();
+        packed.write(&path).unwrap();
+        let entries = entries(&folder, &path);
+        assert!(entries.contains("etc/passwd"), "{entries}");
+        assert_eq!(entries.contains("/ld-linux"), !is_static, "{entries}");
+        assert_eq!(entries.contains("/libc.so"), !is_static, "{entries}");
+    }
 }

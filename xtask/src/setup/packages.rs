@@ -13,7 +13,7 @@ type Need = (&'static [&'static str], &'static str);
 const API: [Need; 1] = [(&["openssl"], "openssl")];
 
 /// For a node.
-const NODE: [Need; 8] = [
+const NODE: [Need; 6] = [
     (&["containerd"], "containerd"),
     (&["runc"], "runc"),
     (
@@ -25,9 +25,7 @@ const NODE: [Need; 8] = [
         "containernetworking-plugins",
     ),
     (&["ip"], "iproute2"),
-    (&["iptables"], "iptables"),
     (&["nft"], "nftables"),
-    (&["conntrack"], "conntrack"),
     (&["cc"], "gcc"),
 ];
 

@@ -46,7 +46,7 @@ pub(super) fn down() {
     for bridge in [POD_BRIDGE, NODE_BRIDGE] {
         let _missing = ip(&["link", "delete", bridge]);
     }
-    for table in ["inet vrsky-cluster", "ip kube-proxy"] {
+    for table in ["inet vrsky-cluster", "ip kube-proxy", "ip6 kube-proxy"] {
         let _missing = nft(&format!("delete table {table}"));
     }
 }

@@ -15,16 +15,16 @@ use super::programs::COREDNS;
 use crate::image::Image;
 use crate::process;
 
-/// In the order in which they are ended: nothing makes pods anew while pods are ended.
-const PROGRAMS: [&str; 7] = [
+/// What stands around containerd.
+const PROGRAMS: [&str; 6] = [
     "kubelet",
     "kube-proxy",
     "kube-scheduler",
     "kube-controller-manager",
     "kube-apiserver",
     "etcd",
-    "containerd",
 ];
+const CONTAINERD: &str = "containerd";
 
 /// How long a part of the node may take to be ready, on a busy machine.
 const START: Duration = Duration::from_mins(1);
@@ -60,6 +60,8 @@ pub(super) fn plane(folder: &Path) -> Plane {
 /// Starts everything; the node is ready and has names when it returns.
 pub(super) fn up(folder: &Path) -> anyhow::Result<()> {
     let plane = plane(folder);
+    // First of all: by it `down` knows that there may be something to end.
+    std::fs::create_dir_all(folder)?;
     network::up()?;
     let kubectl = plane.start(&[API_SERVICE])?;
     plane.start_controllers(&[])?;
@@ -107,13 +109,12 @@ pub(super) fn down(folder: &Path) -> anyhow::Result<()> {
     if !folder.exists() {
         return Ok(());
     }
-    for name in &PROGRAMS[..2] {
-        daemon::stop(folder, name)?;
+    // As a crash would: their state is thrown away. Nothing makes pods anew while pods are ended.
+    for name in PROGRAMS {
+        daemon::kill(folder, name)?;
     }
     end_pods(folder)?;
-    for name in &PROGRAMS[2..] {
-        daemon::stop(folder, name)?;
-    }
+    daemon::stop(folder, CONTAINERD)?;
     network::down();
     unmount(folder)?;
     std::fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))
@@ -122,8 +123,9 @@ pub(super) fn down(folder: &Path) -> anyhow::Result<()> {
 /// What runs, with pids.
 pub(super) fn running(folder: &Path) -> Vec<(&'static str, u32)> {
     PROGRAMS
-        .iter()
-        .filter_map(|&name| Some((name, daemon::pid(folder, name)?)))
+        .into_iter()
+        .chain([CONTAINERD])
+        .filter_map(|name| Some((name, daemon::pid(folder, name)?)))
         .collect()
 }
 
@@ -162,10 +164,10 @@ state = "{here}/containerd/state"
     let file = folder.join("containerd.toml");
     std::fs::write(&file, config)?;
     plane.launch(
-        "containerd",
+        CONTAINERD,
         Command::new("containerd").arg("--config").arg(&file),
     )?;
-    daemon::wait_ready(folder, "containerd", START, || {
+    daemon::wait_ready(folder, CONTAINERD, START, || {
         output(ctr(folder).arg("version")).is_ok()
     })
 }
@@ -282,7 +284,7 @@ fn ctr(folder: &Path) -> Command {
 
 /// Ends all containers: through containerd, and where that is gone, by the shims that it left.
 fn end_pods(folder: &Path) -> anyhow::Result<()> {
-    if daemon::pid(folder, "containerd").is_some() {
+    if daemon::pid(folder, CONTAINERD).is_some() {
         for task in lines(ctr(folder).args(["tasks", "list", "--quiet"])) {
             let _gone = output(ctr(folder).args(["tasks", "delete", "--force", &task]));
         }
