@@ -23,16 +23,16 @@ pub struct Installed {
 impl Installed {
     /// Installs it, or brings what is installed up to date, and clears away what an earlier story
     /// left behind.
-    pub async fn fresh() -> anyhow::Result<Self> {
+    pub fn fresh() -> anyhow::Result<Self> {
         let cluster = Cluster::shared()?;
         let installed = Self { cluster };
-        installed.install(&[]).await?;
+        installed.install(&[])?;
         installed.clear()?;
         Ok(installed)
     }
 
     /// Installs or upgrades it, with further arguments for Helm.
-    pub async fn install(&self, arguments: &[&str]) -> anyhow::Result<()> {
+    pub fn install(&self, arguments: &[&str]) -> anyhow::Result<()> {
         self.helm(&["upgrade", "--install", "vrsky-crds"], "vrsky-crds", &[])?;
         let mut values = vec![
             "--set=image.registry=localhost,image.tag=dev,image.pullPolicy=Never",

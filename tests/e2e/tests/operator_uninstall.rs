@@ -21,7 +21,7 @@ spec:
 
 #[tokio::test(flavor = "multi_thread")]
 async fn uninstalling_refuses_or_leaves_nothing_behind() {
-    let installed = Installed::fresh().await.unwrap();
+    let installed = Installed::fresh().unwrap();
     let kubectl = installed.kubectl();
     installed.tenant("acme", "").unwrap();
     kubectl.apply(FLOW).unwrap();
@@ -35,7 +35,7 @@ async fn uninstalling_refuses_or_leaves_nothing_behind() {
 
     // Helm takes a refused uninstall for one that is under way: a rollback to what runs ends it.
     installed.rollback().unwrap();
-    installed.install(&["--set=purge=true"]).await.unwrap();
+    installed.install(&["--set=purge=true"]).unwrap();
     installed.uninstall().unwrap();
     let ours = "flows,grants,topics,connectors,tenants";
     let left = kubectl.get(&["--all-namespaces", ours]).unwrap();
@@ -62,6 +62,6 @@ async fn uninstalling_refuses_or_leaves_nothing_behind() {
     kubectl
         .get(&["-n", NAMESPACE, "secret", "vrsky-keys"])
         .unwrap();
-    installed.install(&[]).await.unwrap();
+    installed.install(&[]).unwrap();
     installed.clear().unwrap();
 }
