@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// The loop turns every second; after so long without, it hangs. A round that drains a reader may
 /// take some of it.
-const HANGS: Duration = Duration::from_secs(120);
+const HANGS: Duration = Duration::from_mins(2);
 
 /// How the operator is.
 #[derive(Debug, Default)]

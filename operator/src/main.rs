@@ -19,5 +19,5 @@ async fn main() -> anyhow::Result<()> {
     } else {
         logs.json().flatten_event(true).init();
     }
-    Ok(vrsky_operator::run(options).await?)
+    Ok(Box::pin(vrsky_operator::run(options)).await?)
 }

@@ -37,7 +37,7 @@ const QUIET: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_millis(200);
 /// The pause before something that failed is tried again, doubled each time up to the second.
 const AGAIN: Duration = Duration::from_secs(1);
-const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
+const AGAIN_AT_MOST: Duration = Duration::from_mins(1);
 /// Each tenant's part of NATS is looked at again after so long, whether or not anything changed.
 const VERIFY: Duration = Duration::from_mins(10);
 /// Tenants that are looked at again in one round, at most.

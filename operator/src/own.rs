@@ -67,25 +67,20 @@ impl Own {
     pub async fn keys(&self) -> Result<Stored<Keys>, Error> {
         let what = "Secret vrsky-keys";
         let found = self.secrets.get_opt(KEYS).await;
-        match found.map_err(|error| api(what, error))? {
-            Some(secret) => {
-                let data = secret.data.unwrap_or_default();
-                let keys = data.get(KEYS_FILE).ok_or(Error::Unreadable { what })?;
-                Ok(Stored {
-                    value: serde_json::from_slice(&keys.0)
-                        .map_err(|_| Error::Unreadable { what })?,
-                    version: secret.metadata.resource_version,
-                })
-            }
-            None => {
-                let mut stored = Stored {
-                    value: Keys::generate()?,
-                    version: None,
-                };
-                self.put_keys(&mut stored).await?;
-                Ok(stored)
-            }
-        }
+        let Some(secret) = found.map_err(|error| api(what, error))? else {
+            let mut stored = Stored {
+                value: Keys::generate()?,
+                version: None,
+            };
+            self.put_keys(&mut stored).await?;
+            return Ok(stored);
+        };
+        let data = secret.data.unwrap_or_default();
+        let keys = data.get(KEYS_FILE).ok_or(Error::Unreadable { what })?;
+        Ok(Stored {
+            value: serde_json::from_slice(&keys.0).map_err(|_| Error::Unreadable { what })?,
+            version: secret.metadata.resource_version,
+        })
     }
 
     /// Stores the keys; refused if somebody else has stored others since they were read.

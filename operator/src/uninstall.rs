@@ -10,7 +10,7 @@ use crate::index::Key;
 use crate::kinds::Kind;
 
 /// How long a purge may take.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
 /// Objects that are named.

@@ -234,7 +234,7 @@ async fn a_revocation_cut_short_before_it_was_verified_is_told_by_the_next_apply
     for polls in 1.. {
         world.apply(&with).await;
         assert_eq!(remembered(&admin).await, ["vrsky.import"]);
-        let first = cut_short(world.broker.apply(&without, &world.keys), polls).await;
+        let first = Box::pin(cut_short(world.broker.apply(&without, &world.keys), polls)).await;
         let left = remembered(&admin).await;
         if first.is_some() || left.is_empty() {
             break;

@@ -13,7 +13,10 @@ use crate::{kinds, load, validator};
 
 /// Keywords of values, by their places in a payload: where the value exists, it satisfies them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Facts(BTreeMap<Vec<Step>, Vec<Arc<Map<String, Json>>>>);
+pub struct Facts(BTreeMap<Vec<Step>, Said>);
+
+/// What contracts say of one place.
+type Said = Vec<Arc<Map<String, Json>>>;
 
 /// One step from a value into it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,7 +123,7 @@ impl Facts {
             if let Some(constant) = map
                 .get("const")
                 .filter(|constant| !constant.is_array() && !constant.is_object())
-                && !(absent && !constant.is_null())
+                && (!absent || constant.is_null())
             {
                 return holds(keyword, value, constant);
             }
@@ -136,10 +139,7 @@ impl Facts {
         })
     }
 
-    fn from<'a>(
-        &'a self,
-        place: &'a [Step],
-    ) -> impl Iterator<Item = (&'a Vec<Step>, &'a Vec<Arc<Map<String, Json>>>)> {
+    fn from<'a>(&'a self, place: &'a [Step]) -> impl Iterator<Item = (&'a Vec<Step>, &'a Said)> {
         self.0
             .range(place.to_vec()..)
             .take_while(move |(known, _)| known.starts_with(place))

@@ -312,7 +312,7 @@ fn what_a_contract_has_checked_need_not_be_proved_again() {
         match value(keywords).payload().satisfies(&value(asked)) {
             Verdict::Proved => "proved".to_owned(),
             Verdict::Unproven { field, help, .. } => format!("{field}: {help}"),
-            other => panic!("{other:?}"),
+            other @ Verdict::Refuted { .. } => panic!("{other:?}"),
         }
     };
     let open = |keyword: &str, value: Json| json!({"type": ["string", "number"], keyword: value});

@@ -16,7 +16,7 @@ use vrsky_e2e::chart::{self, NAMESPACE};
 use vrsky_e2e::cluster::{Api, Kubectl};
 use vrsky_e2e::program;
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// Applies by the server, as the operator and as GitOps controllers do; the answer, or the refusal.
 fn apply(kubectl: &Kubectl, objects: &[Value], more: &[&str]) -> Result<String, String> {
