@@ -210,11 +210,8 @@ impl Installed {
         });
         // Each is read by the API server at its own time: the last two are tried on real objects.
         try_apply(admin, &flow("probe")).unwrap();
-        let kept = metadata(
-            "Flow",
-            "probe",
-            &json!({"finalizers": ["vrsky.io/finalizer"]}),
-        );
+        let mut kept = flow("probe");
+        kept["metadata"]["finalizers"] = json!(["vrsky.io/finalizer"]);
         eventually("the policy on specs is in force", || {
             let mut changed = flow("probe");
             changed["spec"]["suspend"] = json!(true);
