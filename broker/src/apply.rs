@@ -243,8 +243,7 @@ impl Work<'_> {
         held: Option<&programs::Held>,
     ) -> Result<(), Error> {
         let (_, tenant) = self.plan[id];
-        let none = programs::Held::new();
-        let held = held.unwrap_or(&none);
+        let held = &mut held.cloned().unwrap_or_default();
         let platform = &self.broker.platform;
         for flow in order::readers_first(&tenant.programs) {
             let program = &tenant.programs[&flow];
@@ -252,13 +251,22 @@ impl Work<'_> {
                 self.applied.did(id, Verb::PutProgram, flow.to_string());
             }
         }
-        self.remove_flows(id, held).await?;
         let hashes = tenant.programs.iter();
         let index = Index {
             programs: hashes
                 .map(|(flow, program)| (flow.clone(), program.hash.clone()))
                 .collect(),
         };
+        // Publishers change first: a reader that goes can only read to the end of what has an end.
+        let mut leaving = self.leaving(id, held);
+        if !leaving.is_empty() {
+            leaving.extend(index.programs.clone());
+            let programs = leaving;
+            if programs::put_index(platform, id, &Index { programs }, held).await? {
+                self.applied.did(id, Verb::PutIndex, id.as_str());
+            }
+        }
+        self.remove_flows(id, held).await?;
         if programs::put_index(platform, id, &index, held).await? {
             self.applied.did(id, Verb::PutIndex, id.as_str());
         }

@@ -143,19 +143,21 @@ pub(crate) async fn put(
     Ok(true)
 }
 
-/// Writes the index unless it is there already; true if it was written.
+/// Writes the index unless it is there already; true if it was written. `held` follows.
 pub(crate) async fn put_index(
     platform: &Api,
     tenant: &TenantId,
     index: &Index,
-    held: &Held,
+    held: &mut Held,
 ) -> Result<bool, Error> {
     let entry = held.get("index");
     let value = to_bytes(index)?;
     if entry.and_then(|entry| entry.value.as_ref()) == Some(&value) {
         return Ok(false);
     }
-    write(platform, &index_key(tenant), &value, entry).await?;
+    let revision = write(platform, &index_key(tenant), &value, entry).await?;
+    let value = Some(value);
+    held.insert("index".to_owned(), Entry { revision, value });
     Ok(true)
 }
 
@@ -169,7 +171,9 @@ pub(crate) async fn remove(
     let key = format!("{tenant}.{token}");
     let mut headers = async_nats::HeaderMap::new();
     headers.insert("KV-Operation", "DEL");
-    publish(platform, &key, Bytes::new(), headers, entry.revision).await
+    publish(platform, &key, Bytes::new(), headers, entry.revision)
+        .await
+        .map(drop)
 }
 
 async fn write(
@@ -177,33 +181,33 @@ async fn write(
     key: &str,
     value: &Bytes,
     entry: Option<&Entry>,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     let revision = entry.map_or(0, |entry| entry.revision);
     let headers = async_nats::HeaderMap::new();
     publish(platform, key, value.clone(), headers, revision).await
 }
 
-/// One acknowledged publish that fails if somebody else has written since `revision`.
+/// One acknowledged publish that fails if somebody else has written since `revision`; the new one.
 async fn publish(
     platform: &Api,
     key: &str,
     value: Bytes,
     mut headers: async_nats::HeaderMap,
     revision: u64,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     let doing = || format!("writing {key}");
     headers.insert(
         async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
         revision.to_string(),
     );
-    platform
+    let stored = platform
         .context
         .publish_with_headers(key_subject(PROGRAMS, key), headers, value)
         .await
         .map_err(|error| Error::no_answer(doing(), error))?
         .await
         .map_err(|error| Error::no_answer(doing(), error))?;
-    Ok(())
+    Ok(stored.sequence)
 }
 
 fn to_bytes<T: serde::Serialize>(value: &T) -> Result<Bytes, Error> {

@@ -19,6 +19,18 @@ const STALLED: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(50);
 
 impl Work<'_> {
+    /// Flows that the plan no longer has and that read to the end before they go: those that read a
+    /// topic and run. With the hashes of their programs.
+    pub(super) fn leaving(&self, id: &TenantId, held: &programs::Held) -> BTreeMap<FlowId, String> {
+        let (_, tenant) = self.plan[id];
+        let programs = held.values().filter_map(|entry| entry.value.as_ref());
+        programs
+            .filter_map(|value| serde_json::from_slice::<Program>(value).ok())
+            .filter(|program| !tenant.programs.contains_key(&program.flow) && reads_on(program))
+            .map(|program| (program.flow, program.hash))
+            .collect()
+    }
+
     /// Removes the flows of one tenant that the plan no longer has.
     pub(super) async fn remove_flows(
         &mut self,
@@ -44,7 +56,7 @@ impl Work<'_> {
         }
         let publishers_first = order::readers_first(&gone).into_iter().rev();
         for flow in publishers_first {
-            if matches!(gone[&flow].source, Source::Topic { .. }) && !gone[&flow].suspended {
+            if reads_on(&gone[&flow]) {
                 drain(&api, id, &flow).await?;
             }
             self.remove_program(id, &flow.token(), held).await?;
@@ -128,6 +140,11 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a flow that goes first reads what lies on its edges.
+fn reads_on(program: &Program) -> bool {
+    matches!(program.source, Source::Topic { .. }) && !program.suspended
 }
 
 /// Waits until nothing lies on a flow's edges, as long as something happens there.

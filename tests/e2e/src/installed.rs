@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::Value;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::chart::{self, NAMESPACE};
 use crate::cluster::{Cluster, Kubectl};
@@ -14,18 +15,24 @@ pub const SOON: Duration = Duration::from_mins(2);
 /// The address of this machine as pods of our cluster see it.
 const HOST: &str = "10.244.0.1";
 
-/// The product in the shared cluster.
+/// Stories of one process take turns, as those of different processes do.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// The product in the shared cluster, for one story at a time.
 #[derive(Debug)]
 pub struct Installed {
     cluster: &'static Cluster,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Installed {
     /// Installs it, or brings what is installed up to date, and clears away what an earlier story
     /// left behind.
-    pub fn fresh() -> anyhow::Result<Self> {
-        let cluster = Cluster::shared()?;
-        let installed = Self { cluster };
+    pub async fn fresh() -> anyhow::Result<Self> {
+        let installed = Self {
+            _turn: TURN.lock().await,
+            cluster: Cluster::shared()?,
+        };
         installed.install(&[])?;
         installed.clear()?;
         Ok(installed)

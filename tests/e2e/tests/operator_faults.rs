@@ -86,7 +86,7 @@ async fn arrives(receiver: &Receiver, count: u32, installed: &Installed) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_killed_on_the_way_nothing_is_lost() {
-    let installed = Installed::fresh().unwrap();
+    let installed = Installed::fresh().await.unwrap();
     let kubectl = installed.kubectl();
     let receiver = Receiver::listen(&installed.host(), false).await.unwrap();
     installed.tenant("acme", "").unwrap();
@@ -196,7 +196,7 @@ async fn whoever_is_killed_on_the_way_nothing_is_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_moves_between_tiers_without_loss() {
-    let installed = Installed::fresh().unwrap();
+    let installed = Installed::fresh().await.unwrap();
     let kubectl = installed.kubectl();
     let receiver = Receiver::listen(&installed.host(), false).await.unwrap();
     installed.tenant("acme", "").unwrap();

@@ -50,7 +50,7 @@ fn ids(range: std::ops::Range<u32>) -> BTreeSet<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_applied_runs_and_what_is_deleted_is_gone() {
-    let installed = Installed::fresh().unwrap();
+    let installed = Installed::fresh().await.unwrap();
     let kubectl = installed.kubectl();
     let receiver = Receiver::listen(&installed.host(), false).await.unwrap();
     installed.tenant("acme", "").unwrap();

@@ -21,7 +21,7 @@ spec:
 
 #[tokio::test(flavor = "multi_thread")]
 async fn uninstalling_refuses_or_leaves_nothing_behind() {
-    let installed = Installed::fresh().unwrap();
+    let installed = Installed::fresh().await.unwrap();
     let kubectl = installed.kubectl();
     installed.tenant("acme", "").unwrap();
     kubectl.apply(FLOW).unwrap();
