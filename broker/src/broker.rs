@@ -1,6 +1,7 @@
 //! A connection to the broker with the operator's rights.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use async_nats::{Client, ConnectOptions};
 use futures_util::Stream;
@@ -68,7 +69,9 @@ impl Broker {
     }
 
     /// All programs that runtimes can read now: what runs, whatever the manifests say.
-    pub async fn incumbents(&self) -> Result<BTreeMap<TenantId, BTreeMap<FlowId, Program>>, Error> {
+    pub async fn incumbents(
+        &self,
+    ) -> Result<BTreeMap<TenantId, BTreeMap<FlowId, Arc<Program>>>, Error> {
         programs::incumbents(&self.platform).await
     }
 

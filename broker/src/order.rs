@@ -2,12 +2,13 @@
 //! is read before anything lies on it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use vrsky_plan::program::Target;
 use vrsky_plan::{FlowId, Program};
 
 /// The flows of `programs`, readers before their publishers, else by name.
-pub(crate) fn readers_first(programs: &BTreeMap<FlowId, Program>) -> Vec<FlowId> {
+pub(crate) fn readers_first(programs: &BTreeMap<FlowId, Arc<Program>>) -> Vec<FlowId> {
     let by_token: BTreeMap<String, &FlowId> =
         programs.keys().map(|flow| (flow.token(), flow)).collect();
     let mut order = Vec::new();
@@ -21,7 +22,7 @@ pub(crate) fn readers_first(programs: &BTreeMap<FlowId, Program>) -> Vec<FlowId>
 /// A flow's readers, then the flow. A cycle cannot come out of the compiler; `seen` ends it.
 fn visit<'a>(
     flow: &'a FlowId,
-    programs: &'a BTreeMap<FlowId, Program>,
+    programs: &'a BTreeMap<FlowId, Arc<Program>>,
     by_token: &BTreeMap<String, &'a FlowId>,
     seen: &mut BTreeSet<&'a FlowId>,
     order: &mut Vec<FlowId>,
@@ -29,7 +30,11 @@ fn visit<'a>(
     if !seen.insert(flow) {
         return;
     }
-    for token in programs.get(flow).into_iter().flat_map(published_to) {
+    for token in programs
+        .get(flow)
+        .into_iter()
+        .flat_map(|program| published_to(program))
+    {
         if let Some(reader) = by_token.get(&token) {
             visit(reader, programs, by_token, seen, order);
         }

@@ -1,6 +1,7 @@
 //! Programs in the bucket `programs`: read, written by compare-and-set, removed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
@@ -14,9 +15,9 @@ use vrsky_plan::{FlowId, Program, TenantId};
 use crate::Error;
 use crate::api::Api;
 
-/// How long the broker may be silent while the bucket is read.
 /// Beyond so many tenants the whole bucket is read at once.
 const MAX_FILTERS: usize = 16;
+/// How long the broker may be silent while the bucket is read.
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// What lies under one tenant's keys: the key's last token, to what is there.
@@ -35,12 +36,12 @@ pub(crate) struct Entry {
 /// be written anew.
 pub(crate) async fn incumbents(
     platform: &Api,
-) -> Result<BTreeMap<TenantId, BTreeMap<FlowId, Program>>, Error> {
-    let mut all: BTreeMap<TenantId, BTreeMap<FlowId, Program>> = BTreeMap::new();
+) -> Result<BTreeMap<TenantId, BTreeMap<FlowId, Arc<Program>>>, Error> {
+    let mut all: BTreeMap<TenantId, BTreeMap<FlowId, Arc<Program>>> = BTreeMap::new();
     for (tenant, held) in read(platform, None).await? {
         let programs = held.into_values().filter_map(|entry| {
             let program: Program = serde_json::from_slice(&entry.value?).ok()?;
-            Some((program.flow.clone(), program))
+            Some((program.flow.clone(), Arc::new(program)))
         });
         all.insert(tenant, programs.collect());
     }

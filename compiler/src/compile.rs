@@ -1,11 +1,14 @@
 //! The arrow from World to plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use vrsky_plan::Plan;
+use vrsky_plan::{FlowId, Plan, Program, TenantName};
 
 use crate::body::{self, Context};
+use crate::environment::{Environments, environments};
+use crate::object::Spec;
 use crate::report::Reports;
 use crate::signature::{self, Signatures, State};
 use crate::{Diagnostic, World, lower, parse, resolve, traffic};
@@ -26,37 +29,116 @@ pub struct Compiled {
 /// First every object is read and signed: what it is, whose it is, what it shares. Then each flow's
 /// body is typed against the signatures that it refers to, and what was proved is lowered.
 pub fn compile(world: &World) -> Compiled {
-    let mut reports = Reports::default();
-    let parsed = parse::parse(world);
-    for diagnostic in parsed.diagnostics {
-        reports.push(diagnostic);
-    }
-    let (objects, signatures) = signature::sign(world, parsed.objects, &mut reports);
-    resolve::own(&objects, &signatures, &mut reports);
-    traffic::check(world, &objects, &signatures, &mut reports);
-    let context = Context {
-        world,
-        objects: &objects,
-        signatures: &signatures,
-    };
-    let mut drafts = BTreeMap::new();
-    for flow in &signatures.flows {
-        if let Some(program) = body::draft(context, flow, &mut reports) {
-            drafts.insert(flow.object, program);
+    Compiler::default().compile(world)
+}
+
+/// Compiles one World after another. The results are those of [`compile`]; the work is that of the
+/// documents that differ from the last World's, and of the flows that can see them.
+#[derive(Debug, Default)]
+pub struct Compiler {
+    documents: parse::Memory,
+    environments: Environments,
+    drafts: BTreeMap<(TenantName, FlowId), Draft>,
+    sealed: lower::Sealed,
+}
+
+/// A body about which nothing had to be said.
+#[derive(Debug)]
+struct Draft {
+    spec: Arc<Spec>,
+    generation: i64,
+    program: Arc<Program>,
+}
+
+impl Compiler {
+    /// Compiles the next World.
+    pub fn compile(&mut self, world: &World) -> Compiled {
+        let mut reports = Reports::default();
+        let parsed = parse::parse(world, &mut self.documents);
+        for diagnostic in parsed.diagnostics {
+            reports.push(diagnostic);
+        }
+        let (objects, signatures) = signature::sign(world, parsed.objects, &mut reports);
+        resolve::own(&objects, &signatures, &mut reports);
+        traffic::check(world, &objects, &signatures, &mut reports);
+        let context = Context {
+            world,
+            objects: &objects,
+            signatures: &signatures,
+        };
+        let drafts = self.drafts(context, &mut reports);
+        let programs = lower::choose(world, &objects, &signatures, drafts, &mut reports);
+        let forbidden = traffic::forbidden(&signatures, &programs);
+        let plan = lower::lower(
+            &objects,
+            &signatures,
+            &forbidden,
+            programs,
+            &mut self.sealed,
+        );
+        let origins: Vec<&str> = world
+            .documents
+            .iter()
+            .map(|document| document.origin.as_str())
+            .collect();
+        Compiled {
+            plan,
+            diagnostics: reports.sorted(&origins),
+            recheck_at: recheck_at(world, &signatures),
         }
     }
-    let programs = lower::choose(world, &objects, &signatures, drafts, &mut reports);
-    let forbidden = traffic::forbidden(&signatures, &programs);
-    let plan = lower::lower(&objects, &signatures, &forbidden, programs);
-    let origins: Vec<&str> = world
-        .documents
-        .iter()
-        .map(|document| document.origin.as_str())
-        .collect();
-    Compiled {
-        plan,
-        diagnostics: reports.sorted(&origins),
-        recheck_at: recheck_at(world, &signatures),
+
+    /// Types the bodies of all flows, but for those that say what they said, where they said it.
+    fn drafts(
+        &mut self,
+        context: Context<'_>,
+        reports: &mut Reports,
+    ) -> BTreeMap<usize, Arc<Program>> {
+        let Context {
+            world,
+            objects,
+            signatures,
+        } = context;
+        let environments = environments(world, objects, signatures, reports);
+        let before = std::mem::replace(&mut self.environments, environments);
+        let is_same = |tenant| before.get(tenant) == self.environments.get(tenant);
+        let same: BTreeSet<&TenantName> =
+            signatures.tenants.keys().filter(|it| is_same(it)).collect();
+        let mut known = std::mem::take(&mut self.drafts);
+        let mut drafts = BTreeMap::new();
+        for flow in &signatures.flows {
+            let object = &objects[flow.object];
+            let Some(spec) = &object.spec else { continue };
+            let key = (flow.tenant.clone(), flow.id.clone());
+            let draft = known.remove(&key).filter(|draft| {
+                same.contains(&flow.tenant)
+                    && Arc::ptr_eq(&draft.spec, spec)
+                    && draft.generation == object.generation
+            });
+            let draft = if let Some(draft) = draft {
+                draft
+            } else {
+                let found = reports.count();
+                let Some(program) = body::draft(context, flow, reports).map(Arc::new) else {
+                    continue;
+                };
+                // What is said names places, which move: it is said anew each time.
+                if reports.count() > found {
+                    drafts.insert(flow.object, program);
+                    continue;
+                }
+                Draft {
+                    spec: Arc::clone(spec),
+                    generation: object.generation,
+                    program,
+                }
+            };
+            if !reports.is_withheld(flow.object) {
+                drafts.insert(flow.object, Arc::clone(&draft.program));
+            }
+            self.drafts.insert(key, draft);
+        }
+        drafts
     }
 }
 

@@ -1,7 +1,8 @@
 //! World in, plan and diagnostics out: pure and total.
 //!
 //! [`compile`] has no IO, no clock and no environment; it cannot fail, it can only report. The same
-//! World gives byte-equal results, whatever the order of its documents.
+//! World gives byte-equal results, whatever the order of its documents. A [`Compiler`] gives the same
+//! results again and again, in the time of what has changed.
 //!
 //! ```text
 //! parse ──► signature ──► resolve, traffic, body (check) ──► lower
@@ -13,6 +14,7 @@ mod builtin;
 mod check;
 mod compile;
 mod contract;
+mod environment;
 mod kinds;
 mod lower;
 mod object;
@@ -30,7 +32,7 @@ pub mod codes;
 pub mod diagnostic;
 pub mod world;
 
-pub use compile::{Compiled, compile};
+pub use compile::{Compiled, Compiler, compile};
 pub use diagnostic::{Code, Diagnostic, Help, Label, ObjectName, Patch, Severity};
 pub use place::locate;
 pub use world::{Document, Repository, World};

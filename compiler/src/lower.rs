@@ -10,6 +10,7 @@ mod workloads;
 pub(crate) use programs::{Programs, choose};
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use vrsky_plan::{FlowId, Plan, Program, TenantName, tenant};
 
@@ -17,14 +18,16 @@ use crate::object::Object;
 use crate::signature::{Signatures, State};
 
 /// Lowers programs and signatures to the plan. `forbidden` are (tenant, topic, flow) for which
-/// nothing goes into the shared stream, because it would share others' data on.
+/// nothing goes into the shared stream, because it would share others' data on. `sealed` is what the
+/// last call left there.
 pub(crate) fn lower(
     objects: &[Object],
     signatures: &Signatures,
     forbidden: &publish::Forbidden,
     mut programs: Programs,
+    sealed: &mut Sealed,
 ) -> Plan {
-    publish::fill(signatures, forbidden, &mut programs);
+    publish::fill(signatures, forbidden, &mut programs, sealed);
     let mut plan = Plan::empty();
     let mut shared: BTreeMap<&TenantName, BTreeSet<&str>> = BTreeMap::new();
     for grant in signatures
@@ -34,7 +37,7 @@ pub(crate) fn lower(
     {
         shared.entry(&grant.owner).or_default().insert(&grant.topic);
     }
-    let mut parts: BTreeMap<TenantName, BTreeMap<FlowId, Program>> = BTreeMap::new();
+    let mut parts: BTreeMap<TenantName, BTreeMap<FlowId, Arc<Program>>> = BTreeMap::new();
     for ((tenant, flow), program) in programs {
         parts.entry(tenant).or_default().insert(flow, program);
     }
@@ -59,4 +62,4 @@ pub(crate) fn lower(
     plan
 }
 
-pub(crate) use publish::Forbidden;
+pub(crate) use publish::{Forbidden, Sealed};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use vrsky_crds::{ConnectorSpec, FlowSpec, GrantSpec, TenantSpec, TopicSpec};
 use vrsky_plan::TenantName;
+use vrsky_types::Contract;
 
-use crate::check::At;
+use crate::check::{At, Issue};
 use crate::kinds::Kind;
 use crate::path::Path;
 use crate::yaml::{self, Node, Value};
@@ -28,17 +29,18 @@ pub(crate) struct Object {
     /// the rest cannot be read.
     pub(crate) stopped: bool,
     /// `None`: it could not be read.
-    pub(crate) spec: Option<Spec>,
+    pub(crate) spec: Option<Arc<Spec>>,
 }
 
-/// What an object says.
-#[derive(Clone, Debug)]
+/// What an object says, with what can be made of it alone. Shared, since an object that did not
+/// change is not read again.
+#[derive(Debug)]
 pub(crate) enum Spec {
     Tenant(TenantSpec),
-    Topic(TopicSpec),
+    Topic(TopicSpec, Result<Arc<Contract>, Vec<Issue>>),
     Connector(ConnectorSpec),
     Grant(GrantSpec),
-    Flow(Box<FlowSpec>),
+    Flow(FlowSpec),
 }
 
 /// Where an object stands. The tree is not kept: it is made again when a place is to be shown.
@@ -70,14 +72,14 @@ impl Object {
     }
 
     pub(crate) fn flow(&self) -> Option<&FlowSpec> {
-        match &self.spec {
+        match self.spec.as_deref() {
             Some(Spec::Flow(flow)) => Some(flow),
             _ => None,
         }
     }
 
     pub(crate) fn connector(&self) -> Option<&ConnectorSpec> {
-        match &self.spec {
+        match self.spec.as_deref() {
             Some(Spec::Connector(connector)) => Some(connector),
             _ => None,
         }

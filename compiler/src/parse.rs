@@ -5,6 +5,7 @@ mod origin;
 
 pub(crate) use object::explain;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::check::{self, Issue};
@@ -21,8 +22,23 @@ pub(crate) struct Parsed {
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads all documents. Objects that cannot be read come from the document's earlier text.
-pub(crate) fn parse(world: &World) -> Parsed {
+/// What documents said when they were last read, by origin.
+pub(crate) type Memory = BTreeMap<String, Read>;
+
+/// What one document said.
+#[derive(Debug)]
+pub(crate) struct Read {
+    index: usize,
+    text: Arc<str>,
+    /// The earlier text, if anything was taken from it.
+    before: Option<Arc<str>>,
+    is_whole: bool,
+    objects: Vec<(Object, Vec<Issue>)>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads all documents; those in `memory` only where they have changed, and `memory` follows.
+pub(crate) fn parse(world: &World, memory: &mut Memory) -> Parsed {
     let mut order: Vec<usize> = (0..world.documents.len()).collect();
     order.sort_by(|left, right| {
         let key = |index: &usize| {
@@ -37,33 +53,59 @@ pub(crate) fn parse(world: &World) -> Parsed {
         objects: Vec::new(),
         diagnostics: Vec::new(),
     };
+    let mut now = Memory::new();
     for index in order {
         let document = &world.documents[index];
-        let file = File {
-            document: index,
-            origin: document.origin.as_str().into(),
-            text: Arc::clone(&document.text),
-        };
-        let (objects, diagnostics) = file.parse();
-        let incomplete =
-            !diagnostics.is_empty() || objects.iter().any(|(object, _)| object.spec.is_none());
-        let first = parsed.objects.len();
-        parsed.objects.extend(objects);
-        parsed.diagnostics.extend(diagnostics);
-        if incomplete {
-            restore(&mut parsed.objects, first, document, index);
+        let known = memory
+            .remove(&document.origin)
+            .filter(|read| read.says(document, index));
+        let mut read = known.unwrap_or_else(|| read(document, index));
+        read.index = index;
+        for (object, _) in &mut read.objects {
+            object.source.document = index;
         }
+        parsed.objects.extend(read.objects.iter().cloned());
+        parsed.diagnostics.extend(read.diagnostics.iter().cloned());
+        now.insert(document.origin.clone(), read);
     }
+    *memory = now;
     parsed
 }
 
+impl Read {
+    /// Whether the document at `index` still says this. Labels of diagnostics name the index.
+    fn says(&self, document: &Document, index: usize) -> bool {
+        self.text == document.text
+            && (self.is_whole || self.before == document.before)
+            && (self.index == index || self.diagnostics.is_empty())
+    }
+}
+
+/// Reads one document. Objects that cannot be read come from its earlier text.
+fn read(document: &Document, index: usize) -> Read {
+    let file = File {
+        document: index,
+        origin: document.origin.as_str().into(),
+        text: Arc::clone(&document.text),
+    };
+    let (mut objects, diagnostics) = file.parse();
+    let is_whole =
+        diagnostics.is_empty() && objects.iter().all(|(object, _)| object.spec.is_some());
+    if !is_whole {
+        restore(&mut objects, document, index);
+    }
+    Read {
+        index,
+        text: Arc::clone(&document.text),
+        before: document.before.clone().filter(|_| !is_whole),
+        is_whole,
+        objects,
+        diagnostics,
+    }
+}
+
 /// Takes what cannot be read in a document from its earlier text.
-fn restore(
-    objects: &mut Vec<(Object, Vec<Issue>)>,
-    first: usize,
-    document: &Document,
-    index: usize,
-) {
+fn restore(objects: &mut Vec<(Object, Vec<Issue>)>, document: &Document, index: usize) {
     let Some(before) = &document.before else {
         return;
     };
@@ -76,7 +118,7 @@ fn restore(
         // Labels lead into the text that people see.
         earlier.source.text = Arc::clone(&document.text);
         earlier.source.range = 0..0;
-        let same = objects[first..].iter_mut().find(|(object, _)| {
+        let same = objects.iter_mut().find(|(object, _)| {
             object.kind == earlier.kind
                 && object.namespace == earlier.namespace
                 && object.name == earlier.name

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::check::At;
-use crate::parse::{Parsed, parse};
+use crate::parse::{Memory, Parsed, parse};
 use crate::path::Path;
 use crate::{Document, World};
 
@@ -28,7 +28,7 @@ pub fn locate(
         repository: None,
         incumbents: std::collections::BTreeMap::new(),
     };
-    let Parsed { objects, .. } = parse(&world);
+    let Parsed { objects, .. } = parse(&world, &mut Memory::new());
     let (object, _) = objects.iter().find(|(object, _)| {
         object.kind.name() == kind && object.namespace == namespace && object.name == name
     })?;

@@ -42,6 +42,11 @@ impl Reports {
         self.withheld.insert(object);
     }
 
+    /// How many findings there are.
+    pub(crate) fn count(&self) -> usize {
+        self.diagnostics.len()
+    }
+
     /// Whether an object's change does not take effect.
     pub(crate) fn is_withheld(&self, object: usize) -> bool {
         self.withheld.contains(&object)

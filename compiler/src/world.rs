@@ -17,7 +17,7 @@ pub struct World {
     /// not exist.
     pub repository: Option<Repository>,
     /// What runs. An invalid flow keeps its program; collisions and quotas are decided for it.
-    pub incumbents: BTreeMap<(TenantName, FlowId), Program>,
+    pub incumbents: BTreeMap<(TenantName, FlowId), Arc<Program>>,
 }
 
 /// One file, or one object of a cluster.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use vrsky_compiler::{Compiled, Document, World, compile};
 use vrsky_plan::program::{Condition, Source, Target};
@@ -22,7 +23,7 @@ fn world(text: &str) -> World {
     }
 }
 
-fn program(compiled: &Compiled, tenant: &str, flow: &str) -> Program {
+fn program(compiled: &Compiled, tenant: &str, flow: &str) -> Arc<Program> {
     compiled.plan.tenants[&tenant_name(tenant)].programs[&FlowId::new(tenant, flow).unwrap()]
         .clone()
 }

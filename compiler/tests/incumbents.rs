@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use vrsky_compiler::{Compiled, Document, World, compile};
 use vrsky_plan::program::Source;
@@ -16,7 +17,7 @@ fn flow(name: &str, path: &str) -> String {
 }
 
 /// Compiles files (name and text) beside what runs.
-fn compiled(files: &[(&str, &str)], running: &[&Program]) -> Compiled {
+fn compiled(files: &[(&str, &str)], running: &[&Arc<Program>]) -> Compiled {
     compile(&World {
         now: "2026-11-23T12:00:00Z".parse().unwrap(),
         documents: files
@@ -33,14 +34,14 @@ fn compiled(files: &[(&str, &str)], running: &[&Program]) -> Compiled {
             .map(|program| {
                 (
                     (program.tenant.clone(), program.flow.clone()),
-                    (*program).clone(),
+                    Arc::clone(program),
                 )
             })
             .collect(),
     })
 }
 
-fn programs(compiled: &Compiled) -> BTreeMap<FlowId, Program> {
+fn programs(compiled: &Compiled) -> BTreeMap<FlowId, Arc<Program>> {
     compiled.plan.tenants[&TenantName::new("acme").unwrap()]
         .programs
         .clone()
@@ -61,7 +62,7 @@ fn codes(compiled: &Compiled) -> Vec<String> {
         .collect()
 }
 
-fn program(compiled: &Compiled, name: &str) -> Program {
+fn program(compiled: &Compiled, name: &str) -> Arc<Program> {
     programs(compiled)[&FlowId::new("acme", name).unwrap()].clone()
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use vrsky_compiler::{Compiled, Document, World, compile};
+use vrsky_compiler::{Compiled, Compiler, Document, World, compile};
 use vrsky_plan::TenantName;
 
 const MANIFESTS: &str = include_str!("design.yaml");
@@ -170,6 +170,51 @@ proptest! {
         let expected = seen_by("acme", &base, &compile(&base));
         prop_assert!(expected.contains("VRS0601") && expected.contains("VRS0402"));
         prop_assert_eq!(expected, seen_by("acme", &varied, &compile(&varied)));
+    }
+
+    #[test]
+    fn what_is_remembered_changes_nothing(
+        steps in vec((0..6_usize, prop_oneof![
+            private(),
+            Just(String::new()),
+            Just(ACME.to_owned()),
+            Just(ACME.replace("globex/stock}", "globex/stocks}")),
+            Just(SHARED.to_owned()),
+            Just(SHARED.replace("count: integer", "count: string")),
+            Just(SHARED.replace("topic: stock}", "topic: stock, expires: 2026-01-01T00:00:00Z}")),
+            Just(SHARED.replace("namespaces: [acme]", "namespaces: [acme], quotas: {flows: 1}")),
+            Just("kind: Flow\nmetadata: {".to_owned()),
+        ], any::<bool>()), 1..10)
+    ) {
+        let mut compiler = Compiler::default();
+        let mut texts = [SHARED.to_owned(), ACME.to_owned(), String::new(), String::new(), String::new(), String::new()];
+        let mut last: Option<World> = None;
+        for (place, text, backwards) in steps {
+            texts[place] = text;
+            let mut documents: Vec<Document> = texts.iter().enumerate().filter(|(_, text)| !text.is_empty())
+                .map(|(place, text)| document(&format!("{place}.yaml"), text)).collect();
+            if backwards {
+                documents.reverse();
+            }
+            let mut next = world(documents);
+            if let Some(last) = &last {
+                for document in &mut next.documents {
+                    let before = last.documents.iter().find(|before| before.origin == document.origin);
+                    document.before = before.map(|before| before.text.clone());
+                }
+                let ran = compile(last).plan.tenants.into_iter().flat_map(|(tenant, part)| {
+                    part.programs.into_iter().map(move |(flow, program)| ((tenant.clone(), flow), program))
+                });
+                next.incumbents = ran.collect();
+            }
+            let (again, anew) = (compiler.compile(&next), compile(&next));
+            prop_assert_eq!(&again.plan, &anew.plan);
+            prop_assert_eq!(&again.diagnostics, &anew.diagnostics);
+            prop_assert_eq!(again.recheck_at, anew.recheck_at);
+            // And nothing new is nothing new.
+            prop_assert_eq!(&compiler.compile(&next).plan, &anew.plan);
+            last = Some(next);
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use kube::core::DynamicObject;
 use kube::runtime::watcher::Event;
 use kube::{Api, Client};
 use serde_json::{Value, json};
+use vrsky_crds::status::Status;
 
 use crate::kinds::Kind;
 use crate::names;
@@ -31,11 +32,35 @@ pub struct Key {
 pub struct Seen {
     /// Names, UID, version, labels, finalizers.
     pub metadata: ObjectMeta,
-    /// Everything else: `spec`, `status` and so on.
+    /// Everything else: `spec` and so on, and the `status` of kinds that are not VRSky's own.
     pub data: Value,
+    /// For VRSky's own kinds: what status says. One that cannot be read says nothing, and is written
+    /// anew.
+    pub status: Status,
     /// For VRSky's own kinds: what the compiler reads. The same allocation as long as nothing that
     /// it reads has changed.
     pub text: Arc<str>,
+}
+
+/// What an event changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing that was not known: an object that was seen before, or the echo of a status.
+    Nothing,
+    /// Only a status, and not by the operator.
+    Status,
+    /// Something that may matter to what is decided.
+    Matters,
+}
+
+impl Change {
+    fn whether(matters: bool) -> Self {
+        if matters {
+            Self::Matters
+        } else {
+            Self::Nothing
+        }
+    }
 }
 
 /// Everything that was seen.
@@ -49,13 +74,12 @@ pub struct Index {
 }
 
 impl Index {
-    /// Takes in what a watch said. True if it may matter to anyone: a change of status alone does
-    /// not, nor does an object that was seen before.
-    pub fn take(&mut self, kind: Kind, event: Event<DynamicObject>) -> bool {
+    /// Takes in what a watch said.
+    pub fn take(&mut self, kind: Kind, event: Event<DynamicObject>) -> Change {
         match event {
             Event::Init => {
                 self.listing.insert(kind, BTreeSet::new());
-                false
+                Change::Nothing
             }
             Event::InitApply(object) => {
                 let key = Key::of(kind, &object.metadata);
@@ -70,13 +94,13 @@ impl Index {
                 self.objects
                     .retain(|key, _| key.kind != kind || listed.contains(key));
                 let first = self.ready.insert(kind);
-                first || self.objects.len() != before
+                Change::whether(first || self.objects.len() != before)
             }
             Event::Apply(object) => self.put(Key::of(kind, &object.metadata), object),
-            Event::Delete(object) => self
-                .objects
-                .remove(&Key::of(kind, &object.metadata))
-                .is_some(),
+            Event::Delete(object) => {
+                let gone = self.objects.remove(&Key::of(kind, &object.metadata));
+                Change::whether(gone.is_some())
+            }
         }
     }
 
@@ -110,14 +134,35 @@ impl Index {
             .take_while(move |(key, _)| key.kind == kind)
     }
 
-    fn put(&mut self, key: Key, object: DynamicObject) -> bool {
+    /// All objects of a kind in a namespace.
+    pub fn within(&self, kind: Kind, namespace: &str) -> impl Iterator<Item = (&Key, &Seen)> {
+        let first = Key::new(kind, namespace, "");
+        self.objects
+            .range(first..)
+            .take_while(move |(key, _)| key.kind == kind && key.namespace == namespace)
+    }
+
+    /// Notes a status that was just written, so that it is not written again before the watch has
+    /// brought it.
+    pub fn told(&mut self, key: &Key, status: Status) {
+        if let Some(seen) = self.objects.get_mut(key) {
+            seen.status = status;
+        }
+    }
+
+    fn put(&mut self, key: Key, mut object: DynamicObject) -> Change {
         let before = self.objects.get(&key);
         let same_version = before
             .is_some_and(|seen| seen.metadata.resource_version == object.metadata.resource_version);
         if same_version {
-            return false;
+            return Change::Nothing;
         }
+        let mut status = Status::default();
         let text = if key.kind.is_ours() {
+            let said = object.data.get_mut("status").map(Value::take);
+            status = said
+                .and_then(|said| serde_json::from_value(said).ok())
+                .unwrap_or_default();
             let text = document(key.kind, &object);
             match before {
                 Some(seen) if *seen.text == *text => Arc::clone(&seen.text),
@@ -132,11 +177,21 @@ impl Index {
                 ..object.metadata
             },
             data: object.data,
+            status,
             text,
         };
-        let matters = before.is_none_or(|before| matters(key.kind, before, &seen));
+        let change = match before {
+            Some(before) if !matters(key.kind, before, &seen) => {
+                if before.status == seen.status {
+                    Change::Nothing
+                } else {
+                    Change::Status
+                }
+            }
+            _ => Change::Matters,
+        };
         self.objects.insert(key, seen);
-        matters
+        change
     }
 }
 

@@ -7,6 +7,7 @@
 mod finalizers;
 mod round;
 mod statuses;
+mod untold;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
@@ -18,19 +19,21 @@ use jiff::Timestamp;
 use kube::Client;
 use tokio::time::{Instant, sleep_until, timeout};
 use vrsky_broker::{Broker, Failure, Keys, Revoked};
-use vrsky_compiler::Diagnostic;
-use vrsky_plan::{Plan, Report, TenantId};
+use vrsky_compiler::{Compiler, Diagnostic};
+use vrsky_plan::{Plan, Report, TenantId, TenantName};
 
 use crate::apply::Writer;
 use crate::config::Config;
 use crate::events::Recorder;
 use crate::health::Health;
-use crate::index::{Index, Key};
+use crate::index::{Change, Index, Key};
 use crate::inventory::Inventory;
 use crate::own::{self, Own, Stored};
 use crate::reports::Reports;
 use crate::watch;
 use crate::world::{Before, Incumbents};
+
+use self::untold::Untold;
 
 /// A burst of changes is taken as one: this long without another, but no longer than the second.
 const QUIET: Duration = Duration::from_millis(20);
@@ -64,6 +67,7 @@ pub struct Operator {
     reports: Reports,
     broker: Option<Broker>,
     was_connected: bool,
+    compiler: Compiler,
     /// What runs, as far as is known.
     incumbents: Incumbents,
     /// What should be.
@@ -84,8 +88,14 @@ pub struct Operator {
     revoked: BTreeMap<String, Revoked>,
     /// Credentials that were written, by namespace: a hash.
     credentials: BTreeMap<String, String>,
-    /// When a status changes by itself.
-    changes_at: Option<Timestamp>,
+    /// The tenants of the plan by their ids.
+    names: BTreeMap<TenantId, TenantName>,
+    /// When the compiler's result changes by itself.
+    recheck_at: Option<Timestamp>,
+    /// Objects whose status may differ from what was last told.
+    untold: Untold,
+    /// When an object's status changes by itself.
+    changes: BTreeMap<Key, Timestamp>,
     /// Failures in a row.
     attempts: u32,
 }
@@ -121,6 +131,7 @@ impl Operator {
             index: Index::default(),
             reports: Reports::default(),
             broker: None,
+            compiler: Compiler::default(),
             incumbents: Incumbents::new(),
             plan: Plan::empty(),
             applied: Plan::empty(),
@@ -132,7 +143,10 @@ impl Operator {
             diagnostics: BTreeMap::new(),
             revoked: BTreeMap::new(),
             credentials: BTreeMap::new(),
-            changes_at: None,
+            names: BTreeMap::new(),
+            recheck_at: None,
+            untold: Untold::everything(),
+            changes: BTreeMap::new(),
             attempts: 0,
         })
     }
@@ -147,14 +161,23 @@ impl Operator {
         loop {
             tokio::select! {
                 said = watches.next() => match said {
-                    Some((kind, Ok(event))) => if self.index.take(kind, event) { due.soon() },
+                    Some((kind, Ok(event))) => {
+                        let about = untold::about(kind, &event);
+                        let change = self.index.take(kind, event);
+                        if change != Change::Nothing { self.untold.object(about.as_ref()) }
+                        if change == Change::Matters { due.soon() }
+                    }
                     Some((kind, Err(error))) => {
                         tracing::warn!(event = "watch_failed", kind = kind.name(), %error);
                     }
                     None => return,
                 },
                 Some((tenant, report)) = next(&mut reporting) => {
-                    if self.reports.take(tenant, report, Timestamp::now()) { due.soon() }
+                    let namespace = report.flow.namespace().to_owned();
+                    if self.reports.take(tenant, report, Timestamp::now()) {
+                        self.untold.namespace(&namespace);
+                        due.soon();
+                    }
                 }
                 _ = tick.tick() => {
                     if self.broker.is_none() {
@@ -162,6 +185,10 @@ impl Operator {
                         if reporting.is_some() { due.soon() }
                     }
                     if self.time_changes() { due.soon() }
+                    // Between a change and its round, what is known and what is planned differ.
+                    if due.at.is_none() && self.has_to_tell() && !self.tell().await {
+                        due.after(self.pause());
+                    }
                 }
                 () = due.come() => {
                     due = Due { at: None, since: None };
@@ -213,7 +240,10 @@ impl Operator {
             let lost = (!is_connected).then(|| "the connection is lost".to_owned());
             self.health.waits_for("NATS", lost);
         }
-        is_news || self.changes_at.is_some_and(|at| at <= now) || !self.to_verify().is_empty()
+        if is_news {
+            self.untold = Untold::everything();
+        }
+        is_news || self.recheck_at.is_some_and(|at| at <= now) || !self.to_verify().is_empty()
     }
 
     /// Whether NATS can be written to.

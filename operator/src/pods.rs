@@ -32,9 +32,9 @@ pub fn is_available(deployment: &Seen) -> bool {
 /// What keeps a pod of a workload from running, if anything does: a container that waits for a
 /// reason that is not a matter of moments, or a pod that no node takes.
 pub fn trouble(index: &Index, namespace: &str, workload: &str) -> Option<Found> {
-    let pods = index.of(Kind::Pod).filter(|(key, seen)| {
-        key.namespace == namespace && seen.label(INSTANCE) == Some(workload) && !seen.is_deleting()
-    });
+    let pods = index.within(Kind::Pod, namespace);
+    let pods =
+        pods.filter(|(_, seen)| seen.label(INSTANCE) == Some(workload) && !seen.is_deleting());
     pods.map(|(_, pod)| &pod.data["status"])
         .find_map(|status| waiting(status).or_else(|| unscheduled(status)))
         .or_else(|| {

@@ -12,7 +12,7 @@ use crate::inventory::Inventory;
 use crate::kinds::Kind;
 
 /// What runs.
-pub type Incumbents = BTreeMap<(TenantName, FlowId), Program>;
+pub type Incumbents = BTreeMap<(TenantName, FlowId), Arc<Program>>;
 
 /// The last texts without errors, by object.
 pub type Before = BTreeMap<Key, Arc<str>>;

@@ -2,6 +2,7 @@
 //! them, then what is left is removed and counted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use vrsky_plan::program::Source;
@@ -40,7 +41,7 @@ impl Work<'_> {
         let (_, tenant) = self.plan[id];
         let tokens: BTreeSet<String> = tenant.programs.keys().map(FlowId::token).collect();
         let api = self.broker.tenant(id, self.keys).await?;
-        let mut gone: BTreeMap<FlowId, Program> = BTreeMap::new();
+        let mut gone: BTreeMap<FlowId, Arc<Program>> = BTreeMap::new();
         let mut unreadable = Vec::new();
         for (token, entry) in held {
             let Some(value) = entry.value.as_ref().filter(|_| token != "index") else {
@@ -50,7 +51,7 @@ impl Work<'_> {
                 continue;
             }
             match serde_json::from_slice::<Program>(value) {
-                Ok(program) => drop(gone.insert(program.flow.clone(), program)),
+                Ok(program) => drop(gone.insert(program.flow.clone(), Arc::new(program))),
                 Err(_) => unreadable.push(token.clone()),
             }
         }

@@ -168,7 +168,7 @@ async fn no_runtime_writes_a_program_not_even_its_own() {
     admin.client.flush().await.unwrap();
     let programs = world.broker.incumbents().await.unwrap();
     assert_eq!(
-        programs[&id("acme")][&flow("acme", "shop")],
+        *programs[&id("acme")][&flow("acme", "shop")],
         program("acme", "shop", &[])
     );
 }

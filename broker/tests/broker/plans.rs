@@ -1,6 +1,7 @@
 //! Fixtures: plans made by hand.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::json;
 use vrsky_plan::grant::Revocation;
@@ -48,7 +49,9 @@ impl Plans {
     pub(crate) fn flow(self, owner: &str, name: &str, publish: &[&str]) -> Self {
         let program = program(owner, name, publish);
         self.change(owner, |tenant| {
-            tenant.programs.insert(program.flow.clone(), program);
+            tenant
+                .programs
+                .insert(program.flow.clone(), Arc::new(program));
         })
     }
 

@@ -1,6 +1,7 @@
 //! What one tenant has: an account, streams, permissions, programs, and what it imports.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +24,7 @@ pub struct Tenant {
     /// part: the owner's plan does not depend on who reads.
     pub imports: Vec<Import>,
     /// What its runtime executes.
-    pub programs: BTreeMap<FlowId, Program>,
+    pub programs: BTreeMap<FlowId, Arc<Program>>,
     /// What runs the programs in a cluster. Sorted. Outside one, one process runs them all.
     pub workloads: Vec<Workload>,
 }

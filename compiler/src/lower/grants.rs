@@ -1,6 +1,7 @@
 //! What a tenant's flows read of other tenants.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use vrsky_crds::grant::Revocation;
@@ -17,7 +18,7 @@ pub(super) fn imports(
     objects: &[Object],
     signatures: &Signatures,
     reader: &TenantName,
-    programs: &BTreeMap<FlowId, Program>,
+    programs: &BTreeMap<FlowId, Arc<Program>>,
 ) -> Vec<Import> {
     let mut imports: Vec<Import> = programs
         .iter()

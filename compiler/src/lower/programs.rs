@@ -1,6 +1,7 @@
 //! Which program each flow runs: the new one, or the one that runs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use vrsky_plan::{FlowId, Program, TenantName};
 
@@ -11,7 +12,7 @@ use crate::report::Reports;
 use crate::signature::{Flow, Signatures};
 
 /// Programs by tenant and flow.
-pub(crate) type Programs = BTreeMap<(TenantName, FlowId), Program>;
+pub(crate) type Programs = BTreeMap<(TenantName, FlowId), Arc<Program>>;
 
 /// Chooses for each flow. A flow that is withheld holds what runs, suspended if it says so; a new one
 /// that is withheld is absent.
@@ -19,11 +20,11 @@ pub(crate) fn choose(
     world: &World,
     objects: &[Object],
     signatures: &Signatures,
-    mut drafts: BTreeMap<usize, Program>,
+    mut drafts: BTreeMap<usize, Arc<Program>>,
     reports: &mut Reports,
 ) -> Programs {
     drafts.retain(|object, _| !reports.is_withheld(*object));
-    let mut held: BTreeMap<usize, Program> = BTreeMap::new();
+    let mut held: BTreeMap<usize, Arc<Program>> = BTreeMap::new();
     loop {
         for flow in signatures
             .flows
@@ -57,7 +58,7 @@ fn incumbent(
     objects: &[Object],
     signatures: &Signatures,
     flow: &Flow,
-) -> Option<Program> {
+) -> Option<Arc<Program>> {
     let program = world
         .incumbents
         .get(&(flow.tenant.clone(), flow.id.clone()))?;
@@ -66,9 +67,12 @@ fn incumbent(
     if program.tenant_id != tenant.id || program.version != vrsky_plan::VERSION {
         return None;
     }
-    let mut program = program.clone();
-    if objects[flow.object].stopped {
-        program.suspended = true;
+    let mut program = Arc::clone(program);
+    if objects[flow.object].stopped && !program.suspended {
+        let stopped = Arc::make_mut(&mut program);
+        stopped.suspended = true;
+        // No longer what was sealed.
+        stopped.hash.clear();
     }
     Some(program)
 }
@@ -77,15 +81,18 @@ fn incumbent(
 /// path. What runs with a path keeps it, then the first by origin.
 fn collisions(
     signatures: &Signatures,
-    drafts: &BTreeMap<usize, Program>,
-    held: &BTreeMap<usize, Program>,
+    drafts: &BTreeMap<usize, Arc<Program>>,
+    held: &BTreeMap<usize, Arc<Program>>,
 ) -> Vec<(usize, usize, String)> {
     let mut taken: BTreeMap<(&TenantName, &str), usize> = BTreeMap::new();
     let mut found = Vec::new();
     // What is held cannot give way, so it comes first.
     for (programs, gives_way) in [(held, false), (drafts, true)] {
         for flow in &signatures.flows {
-            let Some(path) = programs.get(&flow.object).and_then(Program::webhook) else {
+            let Some(path) = programs
+                .get(&flow.object)
+                .and_then(|program| program.webhook())
+            else {
                 continue;
             };
             match taken.get(&(&flow.tenant, path)) {

@@ -1,9 +1,13 @@
 //! One tree becomes one object.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
+use vrsky_crds::TopicSpec;
 
 use crate::Diagnostic;
 use crate::check::{self, At, Issue};
+use crate::contract;
 use crate::kinds::{self, Kind};
 use crate::object::{Object, Source, Spec};
 use crate::path::{Path, Segment};
@@ -127,7 +131,8 @@ fn fill(tree: &Node, object: &mut Object) -> Vec<Issue> {
         typed(object.kind, spec)
     } else {
         lenient(object.kind, &spec)
-    };
+    }
+    .map(Arc::new);
     issues
 }
 
@@ -152,7 +157,11 @@ fn names(object: &Object, issues: &mut Vec<Issue>) {
 fn typed(kind: Kind, spec: Json) -> Option<Spec> {
     match kind {
         Kind::Tenant => serde_json::from_value(spec).ok().map(Spec::Tenant),
-        Kind::Topic => serde_json::from_value(spec).ok().map(Spec::Topic),
+        Kind::Topic => {
+            let topic: TopicSpec = serde_json::from_value(spec).ok()?;
+            let contract = contract::compile(&topic.contract, &Path::of("spec.contract"));
+            Some(Spec::Topic(topic, contract.map(Arc::new)))
+        }
         Kind::Connector => serde_json::from_value(spec).ok().map(Spec::Connector),
         Kind::Grant => serde_json::from_value(spec).ok().map(Spec::Grant),
         Kind::Flow => serde_json::from_value(spec).ok().map(Spec::Flow),

@@ -105,11 +105,11 @@ pub(super) fn collect(
             continue;
         }
         names.insert(key, index);
-        if let Some(Spec::Grant(spec)) = &object.spec
+        if let Some(Spec::Grant(spec)) = object.spec.as_deref()
             && let Ok(to) = TenantName::new(spec.to.tenant.clone())
         {
             found.push(grant(world, index, owner, to, spec, object.stopped));
-        } else if let Some(Spec::Grant(spec)) = &object.spec {
+        } else if let Some(Spec::Grant(spec)) = object.spec.as_deref() {
             let issue = check::invalid_name::issue(
                 &Path::of("spec.to.tenant"),
                 check::At::Value,

@@ -17,7 +17,7 @@ use crate::shape::formats;
 const DAY: u64 = 86_400;
 
 /// A tenant with its limits, defaults filled in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tenant {
     pub(crate) id: TenantId,
     pub(crate) tier: Tier,
@@ -46,7 +46,7 @@ pub(super) fn bind(
     let running: BTreeSet<&TenantName> =
         world.incumbents.keys().map(|(tenant, _)| tenant).collect();
     for (index, object) in objects.iter_mut().enumerate() {
-        let (Kind::Tenant, Some(Spec::Tenant(spec))) = (object.kind, &object.spec) else {
+        let (Kind::Tenant, Some(Spec::Tenant(spec))) = (object.kind, object.spec.as_deref()) else {
             continue;
         };
         let Ok(name) = TenantName::new(object.name.clone()) else {
@@ -98,7 +98,7 @@ fn owners(
     let mut owners: BTreeMap<String, (TenantName, usize)> = BTreeMap::new();
     for incumbents in [true, false] {
         for (_, index, name) in claims {
-            let Some(Spec::Tenant(spec)) = &objects[*index].spec else {
+            let Some(Spec::Tenant(spec)) = objects[*index].spec.as_deref() else {
                 continue;
             };
             for (place, namespace) in spec.namespaces.iter().enumerate() {

@@ -10,10 +10,8 @@ use vrsky_types::Contract;
 use super::{Signatures, owned};
 use crate::World;
 use crate::check;
-use crate::contract;
 use crate::kinds::Kind;
 use crate::object::{Object, Spec};
-use crate::path::Path;
 use crate::report::Reports;
 
 /// A topic as its writers and readers see it.
@@ -58,8 +56,10 @@ pub(super) fn collect(
         }
         let contract = contract(objects, index, reports);
         let contract = contract.filter(|_| !over);
-        let path = match &object.spec {
-            Some(Spec::Topic(topic)) if topic.contract.fields.is_some() => "spec.contract.fields",
+        let path = match object.spec.as_deref() {
+            Some(Spec::Topic(topic, _)) if topic.contract.fields.is_some() => {
+                "spec.contract.fields"
+            }
             _ => "spec.contract.schema",
         };
         signatures.topics.insert(
@@ -74,14 +74,14 @@ pub(super) fn collect(
 }
 
 fn contract(objects: &[Object], index: usize, reports: &mut Reports) -> Option<Arc<Contract>> {
-    let Some(Spec::Topic(topic)) = &objects[index].spec else {
+    let Some(Spec::Topic(_, contract)) = objects[index].spec.as_deref() else {
         return None;
     };
-    match contract::compile(&topic.contract, &Path::of("spec.contract")) {
-        Ok(contract) => Some(Arc::new(contract)),
+    match contract {
+        Ok(contract) => Some(Arc::clone(contract)),
         Err(issues) => {
             for issue in issues {
-                reports.add(objects, index, issue);
+                reports.add(objects, index, issue.clone());
             }
             None
         }

@@ -1,15 +1,17 @@
 //! One round: World → plan → NATS → Kubernetes → status.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use vrsky_broker::{Failure, Revoked};
-use vrsky_compiler::{Compiled, Severity, compile};
+use vrsky_compiler::{Compiled, Severity};
 use vrsky_plan::{Plan, TenantId};
 
+use super::untold::Untold;
 use super::{AGAIN, AGAIN_AT_MOST, Operator};
 use crate::index::Key;
 use crate::kinds::Kind;
@@ -50,17 +52,24 @@ impl Operator {
     async fn make_true(&mut self) -> Result<bool, crate::own::Error> {
         let inventory = self.inventory.value.follow(&self.index);
         if inventory != self.inventory.value {
+            self.untold = Untold::everything();
             self.inventory.value = inventory;
             self.own.put_inventory(&mut self.inventory).await?;
         }
         let compiled = self.compile();
         let plan = compiled.plan;
+        self.recheck_at = compiled.recheck_at;
         let is_kept = self.keep().await;
         if self.keys.value.provide(&plan)? {
             self.own.put_keys(&mut self.keys).await?;
         }
         let in_nats = self.in_nats(&plan).await;
         let in_kubernetes = self.in_kubernetes(&plan).await;
+        self.untold.tenants(reconcile::touched(&self.plan, &plan));
+        let tenants = plan.tenants.iter();
+        self.names = tenants
+            .map(|(name, tenant)| (tenant.id.clone(), name.clone()))
+            .collect();
         self.plan = plan;
         let is_let_go = self.let_go().await;
         let is_told = self.tell().await;
@@ -76,7 +85,7 @@ impl Operator {
             incumbents,
             Timestamp::now(),
         );
-        let mut compiled = compile(&world);
+        let mut compiled = self.compiler.compile(&world);
         self.incumbents = world.incumbents;
         let mut found: BTreeMap<String, Vec<_>> = BTreeMap::new();
         for diagnostic in std::mem::take(&mut compiled.diagnostics) {
@@ -84,10 +93,16 @@ impl Operator {
             found.entry(origin.clone()).or_default().push(diagnostic);
         }
         for (key, seen) in Kind::OURS.into_iter().flat_map(|kind| self.index.of(kind)) {
-            let is_wrong = found
-                .get(&key.origin())
-                .is_some_and(|found| found.iter().any(|one| one.severity == Severity::Error));
-            if !is_wrong && !seen.is_paused() && !seen.is_deleting() {
+            let origin = key.origin();
+            let now = found.get(&origin);
+            if now != self.diagnostics.get(&origin) {
+                self.untold.object(Some(key));
+            }
+            let mut now = now.into_iter().flatten();
+            let is_wrong = now.any(|one| one.severity == Severity::Error);
+            let before = self.before.get(key);
+            let is_new = before.is_none_or(|before| !Arc::ptr_eq(before, &seen.text));
+            if is_new && !is_wrong && !seen.is_paused() && !seen.is_deleting() {
                 self.before.insert(key.clone(), seen.text.clone());
             }
         }
@@ -114,6 +129,7 @@ impl Operator {
         if touched.is_empty() {
             return true;
         }
+        self.untold.tenants(touched.iter().cloned());
         let applied = match broker.apply_some(plan, &self.keys.value, &touched).await {
             Ok(applied) => applied,
             Err(error) => {
@@ -231,6 +247,9 @@ impl Operator {
         let failed = self.writer.carry_out(actions, &namespaces).await;
         self.credentials
             .retain(|namespace, _| namespaces.contains(namespace.as_str()));
+        for key in self.refused.keys() {
+            self.untold.object(Some(key));
+        }
         self.refused.clear();
         for error in &failed {
             tracing::warn!(event = "write_failed", %error);
@@ -238,6 +257,7 @@ impl Operator {
             if key.kind == Kind::Secret {
                 written.remove(&key.namespace);
             }
+            self.untold.object(Some(key));
             self.refused.insert(key.clone(), error.to_string());
         }
         self.credentials.extend(written);
@@ -245,7 +265,7 @@ impl Operator {
     }
 
     /// Doubled at each failure in a row.
-    fn pause(&mut self) -> Duration {
+    pub(super) fn pause(&mut self) -> Duration {
         let pause = AGAIN * 2_u32.saturating_pow(self.attempts.min(6));
         self.attempts += 1;
         pause.min(AGAIN_AT_MOST)

@@ -1,6 +1,6 @@
 //! What is known becomes status, and is written where it differs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use vrsky_crds::status::Status;
 use vrsky_plan::{FlowId, Program, Tenant, TenantId, TenantName};
 
 use super::Operator;
+use crate::apply::Error;
 use crate::events::Transition;
 use crate::index::{Key, Seen};
 use crate::kinds::Kind;
@@ -25,33 +26,82 @@ impl Operator {
     /// failed.
     pub(super) async fn tell(&mut self) -> bool {
         let now = Timestamp::now();
+        let untold = std::mem::take(&mut self.untold);
+        let readers = self.readers();
+        let mut changes = Vec::new();
         let mut writes = Vec::new();
         let mut transitions = Vec::new();
-        let mut count: BTreeMap<(&'static str, bool), usize> = BTreeMap::new();
-        let mut next: Option<Timestamp> = None;
         for (key, seen) in Kind::OURS.into_iter().flat_map(|kind| self.index.of(kind)) {
-            let previous = previous(seen);
-            let (wanted, change) = self.status(key, seen, &previous, now);
-            next = next.into_iter().chain(change).min();
-            let is_ready = ready(&wanted).is_some_and(|(status, _, _)| status == "True");
-            *count.entry((key.kind.name(), is_ready)).or_default() += 1;
-            if wanted != previous {
-                transitions.extend(
-                    transition(&previous, &wanted).map(|it| (key.clone(), seen.clone(), it)),
-                );
-                writes.push((key.clone(), json!(wanted)));
+            let is_due = self.changes.get(key).is_some_and(|at| *at <= now);
+            let owner = || self.owner(key, seen).map(|(_, tenant)| &tenant.id);
+            if !is_due && !untold.holds(key, owner) {
+                continue;
+            }
+            let (wanted, change) = self.status(key, seen, &readers, now);
+            changes.push((key.clone(), change));
+            if wanted != seen.status {
+                let transition = transition(&seen.status, &wanted);
+                transitions.extend(transition.map(|it| (key.clone(), seen.clone(), it)));
+                writes.push((key.clone(), wanted));
             }
         }
-        self.changes_at = next;
-        self.health.objects(count);
-        let failed = self.writer.statuses(writes).await;
+        for (key, change) in changes {
+            match change {
+                Some(at) => self.changes.insert(key, at),
+                None => self.changes.remove(&key),
+            };
+        }
+        let index = &self.index;
+        self.changes.retain(|key, _| index.get(key).is_some());
+        let bodies = writes
+            .iter()
+            .map(|(key, wanted)| (key.clone(), json!(wanted)));
+        let failed = self.writer.statuses(bodies.collect()).await;
         for error in &failed {
             tracing::warn!(event = "status_failed", %error);
+            self.untold.object(Some(error.key()));
         }
+        let failed: BTreeSet<&Key> = failed.iter().map(Error::key).collect();
+        for (key, wanted) in writes {
+            if !failed.contains(&key) {
+                self.index.told(&key, wanted);
+            }
+        }
+        self.count();
         for (key, seen, transition) in transitions {
-            self.recorder.tell(&key, &seen, transition).await;
+            if !failed.contains(&key) {
+                self.recorder.tell(&key, &seen, transition).await;
+            }
         }
         failed.is_empty()
+    }
+
+    /// Whether a status may differ from what was last told.
+    pub(super) fn has_to_tell(&self) -> bool {
+        let now = Timestamp::now();
+        let is_due = || self.changes.values().any(|at| *at <= now);
+        !self.names.is_empty() && (!self.untold.is_empty() || is_due())
+    }
+
+    /// How many objects are ready, for metrics.
+    fn count(&self) {
+        let mut count: BTreeMap<(&'static str, bool), usize> = BTreeMap::new();
+        for (key, seen) in Kind::OURS.into_iter().flat_map(|kind| self.index.of(kind)) {
+            let is_ready = ready(&seen.status).is_some_and(|(status, _, _)| status == "True");
+            *count.entry((key.kind.name(), is_ready)).or_default() += 1;
+        }
+        self.health.objects(count);
+    }
+
+    /// Who reads by each grant.
+    fn readers(&self) -> BTreeMap<&str, Vec<&TenantId>> {
+        let mut readers: BTreeMap<&str, Vec<&TenantId>> = BTreeMap::new();
+        for tenant in self.plan.tenants.values() {
+            for import in &tenant.imports {
+                readers.entry(&import.grant).or_default().push(&tenant.id);
+            }
+        }
+        readers
     }
 
     /// An object's status, and when it changes by itself.
@@ -59,9 +109,10 @@ impl Operator {
         &self,
         key: &Key,
         seen: &Seen,
-        previous: &Status,
+        readers: &BTreeMap<&str, Vec<&TenantId>>,
         now: Timestamp,
     ) -> (Status, Option<Timestamp>) {
+        let previous = &seen.status;
         let found = self.diagnostics.get(&key.origin());
         let diagnostics: Vec<&Diagnostic> = found.into_iter().flatten().collect();
         let owner = self.owner(key, seen);
@@ -69,7 +120,7 @@ impl Operator {
         match key.kind {
             Kind::Flow => self.flow(key, object, owner, previous, now),
             Kind::Grant => {
-                let status = status::grant(&self.grant(key, seen, object), previous, now);
+                let status = status::grant(&self.grant(key, seen, object, readers), previous, now);
                 let next = status::next_change(&status, &[], now);
                 (status, next)
             }
@@ -127,8 +178,8 @@ impl Operator {
             Kind::Tenant => seen.uid(),
             _ => &self.inventory.value.namespaces.get(&key.namespace)?.tenant,
         };
-        let id = TenantId::of(uid);
-        self.plan.tenants.iter().find(|(_, tenant)| tenant.id == id)
+        let name = self.names.get(&TenantId::of(uid))?;
+        self.plan.tenants.get_key_value(name)
     }
 
     fn tenancy(&self, key: &Key, has_owner: bool) -> Tenancy {
@@ -215,7 +266,7 @@ impl Operator {
         let url = planned.and_then(|(_, program, _)| self.url(program, name.as_deref()?));
         let facts = FlowFacts {
             object,
-            program: planned.map(|(_, program, _)| Planned::from(program)),
+            program: planned.map(|(_, program, _)| Planned::from(&**program)),
             workload: name.as_deref().map(|name| Workload {
                 name,
                 available: deployment.is_some_and(pods::is_available),
@@ -245,7 +296,13 @@ impl Operator {
         Some(format!("{base}/{}/{path}", program.tenant))
     }
 
-    fn grant<'a>(&'a self, key: &Key, seen: &Seen, mut object: Facts<'a>) -> GrantFacts<'a> {
+    fn grant<'a>(
+        &'a self,
+        key: &Key,
+        seen: &Seen,
+        mut object: Facts<'a>,
+        readers: &BTreeMap<&str, Vec<&'a TenantId>>,
+    ) -> GrantFacts<'a> {
         let name = format!("{}/{}", key.namespace, key.name);
         let spec = &seen.data["spec"];
         let expires = spec["expires"]
@@ -258,16 +315,9 @@ impl Operator {
         } else {
             None
         };
-        let readers = self.plan.tenants.values().flat_map(|tenant| {
-            let imports = tenant.imports.iter();
-            imports.map(move |import| (&tenant.id, import))
-        });
-        let readers: Vec<&TenantId> = readers
-            .filter(|(_, import)| import.grant == name)
-            .map(|(id, _)| id)
-            .collect();
+        let readers = readers.get(name.as_str()).map_or(&[][..], Vec::as_slice);
         // The worse of both sides.
-        for id in &readers {
+        for id in readers {
             if object.apply == Apply::Done {
                 object.apply = self.applied_to(id);
             }
@@ -302,11 +352,6 @@ impl Operator {
         }
         (missing, replaced)
     }
-}
-
-/// What the object's status says now. One that cannot be read is written anew.
-fn previous(seen: &Seen) -> Status {
-    serde_json::from_value(seen.data["status"].clone()).unwrap_or_default()
 }
 
 /// The status, reason and message of `Ready`.

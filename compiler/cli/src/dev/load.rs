@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use vrsky_compiler::{Document, Severity, World, compile};
+use vrsky_compiler::{Compiler, Document, Severity, World};
 use vrsky_plan::{FlowId, Program, TenantName};
 
 use super::state::write_private;
@@ -21,6 +21,7 @@ type Good = BTreeMap<String, Arc<str>>;
 #[derive(Debug)]
 pub(crate) struct Loader {
     root: PathBuf,
+    compiler: Compiler,
     good: Good,
     good_file: PathBuf,
 }
@@ -56,6 +57,7 @@ impl Loader {
             .unwrap_or_default();
         Self {
             root: root.to_owned(),
+            compiler: Compiler::default(),
             good: good
                 .into_iter()
                 .map(|(name, text)| (name, Arc::from(text)))
@@ -107,7 +109,7 @@ impl Loader {
     pub(crate) fn compile(
         &mut self,
         read: &Read,
-        incumbents: BTreeMap<(TenantName, FlowId), Program>,
+        incumbents: BTreeMap<(TenantName, FlowId), Arc<Program>>,
     ) -> anyhow::Result<Project> {
         let documents = read
             .documents
@@ -123,7 +125,7 @@ impl Loader {
             repository: read.repository.clone(),
             incumbents,
         };
-        let compiled = compile(&world);
+        let compiled = self.compiler.compile(&world);
         let broken: BTreeSet<usize> = compiled
             .diagnostics
             .iter()

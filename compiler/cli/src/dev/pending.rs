@@ -1,6 +1,7 @@
 //! A save that was applied and is not yet confirmed by the runtimes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use vrsky_broker::{Action, Revoked};
@@ -30,7 +31,7 @@ impl Pending {
     /// What changes between what ran and `plan`.
     pub(crate) fn between(
         since: Instant,
-        before: &BTreeMap<(TenantName, FlowId), Program>,
+        before: &BTreeMap<(TenantName, FlowId), Arc<Program>>,
         plan: &Plan,
     ) -> Self {
         let programs = plan.tenants.iter().flat_map(|(tenant, it)| {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -66,7 +67,7 @@ enum Cause {
 /// Reports of all runtimes, with the tenant whose runtime sent them.
 type Reports = Pin<Box<dyn Stream<Item = (TenantId, Report)> + Send>>;
 /// What runs.
-type Incumbents = BTreeMap<(TenantName, FlowId), Program>;
+type Incumbents = BTreeMap<(TenantName, FlowId), Arc<Program>>;
 
 /// Everything that runs while dev runs.
 pub(crate) struct Session {
