@@ -2,6 +2,7 @@
 //! times, since the machine is whatever it is.
 
 mod compile;
+mod operator;
 mod page;
 mod runtime;
 
@@ -12,6 +13,8 @@ use clap::Subcommand;
 pub(crate) enum Choice {
     /// `vrsky check` of many tenants: CPU time, wall time, memory.
     Compile(compile::Arguments),
+    /// The operator: many flows at once, one edit among them, and rest.
+    Operator(operator::Arguments),
     /// JetStream in, filter and map, JetStream out: vrsky-runtime beside mq-bridge.
     Runtime(runtime::Arguments),
 }
@@ -20,6 +23,7 @@ pub(crate) enum Choice {
 pub(crate) fn run(choice: Choice) -> anyhow::Result<()> {
     match choice {
         Choice::Compile(arguments) => compile::run(&arguments),
+        Choice::Operator(arguments) => operator::run(&arguments),
         Choice::Runtime(arguments) => runtime::run(&arguments),
     }
 }

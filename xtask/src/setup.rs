@@ -34,6 +34,11 @@ pub(crate) fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What an API server alone needs.
+pub(crate) fn api_server() -> anyhow::Result<()> {
+    kubernetes::build(&KUBERNETES)
+}
+
 /// What our one-node cluster needs.
 pub(crate) fn cluster() -> anyhow::Result<()> {
     packages::install(true)?;

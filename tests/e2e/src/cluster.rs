@@ -8,6 +8,7 @@
 
 mod api;
 mod certificates;
+mod client;
 mod command;
 mod daemon;
 mod forward;
@@ -19,6 +20,7 @@ mod plane;
 pub mod programs;
 
 pub use api::Api;
+pub use client::{Client, Watch};
 pub use forward::Forward;
 pub use kubectl::Kubectl;
 

@@ -103,15 +103,23 @@ pub fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
 
 /// The most memory that a process has ever held, in bytes (`VmHWM`).
 pub fn peak_memory(pid: u32) -> anyhow::Result<u64> {
+    kilobytes(pid, "VmHWM:").map(|kilobytes| kilobytes * 1024)
+}
+
+/// The memory that a process holds, in bytes (`VmRSS`).
+pub fn memory(pid: u32) -> anyhow::Result<u64> {
+    kilobytes(pid, "VmRSS:").map(|kilobytes| kilobytes * 1024)
+}
+
+fn kilobytes(pid: u32, field: &str) -> anyhow::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))
         .with_context(|| format!("process {pid} is gone"))?;
-    let kilobytes: u64 = status
+    status
         .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .find_map(|line| line.strip_prefix(field))
         .and_then(|rest| rest.split_whitespace().next())
         .and_then(|number| number.parse().ok())
-        .context("no VmHWM in /proc/<pid>/status")?;
-    Ok(kilobytes * 1024)
+        .with_context(|| format!("no {field} in /proc/{pid}/status"))
 }
 
 fn identity(pid: u32) -> anyhow::Result<Pid> {

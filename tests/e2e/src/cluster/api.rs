@@ -23,6 +23,9 @@ const CONTROLLERS: [&str; 7] = [
     "validatingadmissionpolicy-status-controller",
 ];
 
+/// Every request once, when it is answered.
+const AUDIT: &str = "{apiVersion: audit.k8s.io/v1, kind: Policy, omitStages: [RequestReceived, ResponseStarted], rules: [{level: Metadata}]}";
+
 /// An API server of one's own, in a temporary folder. Ended, and the folder deleted, when dropped.
 #[derive(Debug)]
 pub struct Api {
@@ -46,8 +49,19 @@ impl Api {
         Ok(api)
     }
 
+    /// The same as [`Api::start`], with every request written down in the file `audit.log` of its
+    /// folder: one JSON object a line (audit.k8s.io/v1, level Metadata).
+    pub fn audited() -> anyhow::Result<Self> {
+        Self::begin(&[
+            "--disable-admission-plugins=ServiceAccount",
+            "--audit-policy-file=audit.yaml",
+            "--audit-log-path=audit.log",
+        ])
+    }
+
     fn begin(arguments: &[&str]) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("vrsky-api-").tempdir()?;
+        std::fs::write(folder.path().join("audit.yaml"), AUDIT)?;
         // There is no node that could reach it.
         let always = [
             "--authorization-mode=RBAC",
