@@ -28,6 +28,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     packages::install(is_node_ours)?;
     kubernetes::build(&KUBERNETES)?;
     kubernetes::build(&TOOLS)?;
+    python("network-config-analyzer")?;
     if is_node_ours {
         kubernetes::build(&COREDNS)?;
     }
@@ -123,33 +124,30 @@ pub(crate) fn webhooks_examples() -> anyhow::Result<PathBuf> {
     Ok(target)
 }
 
-/// A Python with the pinned mq-bridge, for the benchmark only.
-pub(crate) fn mq_bridge() -> anyhow::Result<PathBuf> {
-    let pins = program::repository().join("tools/mq-bridge/requirements.txt");
-    let folder = format!(
-        "mq-bridge-{}",
-        cache::digest(&std::fs::read_to_string(&pins)?)
-    );
-    let target = cache::folder()?.join(folder);
+/// A Python with the packages that `tools/<tool>` pins.
+pub(crate) fn python(tool: &str) -> anyhow::Result<PathBuf> {
+    let target = cache::python(tool)?;
     let python = target.join("bin/python3");
     let done = target.join(".installed");
     if !done.is_file() {
         step::require("python3", PYTHON)?;
         step::run(Command::new("python3").args(["-m", "venv"]).arg(&target))?;
+        let pip = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "-r",
+        ];
         step::run(
             Command::new(&python)
-                .args([
-                    "-m",
-                    "pip",
-                    "install",
-                    "--quiet",
-                    "--disable-pip-version-check",
-                    "-r",
-                ])
-                .arg(&pins),
+                .args(pip)
+                .arg(cache::python_pins(tool)),
         )?;
         std::fs::write(&done, "")?;
     }
+    println!("{tool} at {}", target.display());
     Ok(python)
 }
 

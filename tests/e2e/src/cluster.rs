@@ -139,9 +139,16 @@ impl Cluster {
         daemon::kill(self.our_folder()?, "kube-apiserver")
     }
 
-    /// Ends a container as a crash would, by its id as Kubernetes writes it.
-    pub fn kill_container(&self, container: &str) -> anyhow::Result<()> {
-        node::kill_container(self.our_folder()?, container)
+    /// Sends a container's process a signal, such as `SIGKILL`, by its id as Kubernetes writes it.
+    pub fn signal(&self, container: &str, signal: &str) -> anyhow::Result<()> {
+        node::signal(self.our_folder()?, container, signal)
+    }
+
+    /// Every status that was written since the cluster came up, as the API server's audit log has it:
+    /// one JSON object a line (audit.k8s.io/v1, level `RequestResponse`).
+    pub fn written_statuses(&self) -> anyhow::Result<String> {
+        let log = node::audit(self.our_folder()?);
+        std::fs::read_to_string(&log).with_context(|| format!("cannot read {}", log.display()))
     }
 
     /// Starts the API server again.

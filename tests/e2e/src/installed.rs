@@ -205,7 +205,7 @@ impl Installed {
     /// again.
     pub async fn kill(&self, namespace: &str, selector: &str) -> anyhow::Result<()> {
         let victim = self.container(namespace, selector)?;
-        self.cluster.kill_container(&victim)?;
+        self.cluster.signal(&victim, "SIGKILL")?;
         let is_back = || {
             let now = self.container(namespace, selector).ok()?;
             (now != victim).then_some(())
@@ -216,7 +216,7 @@ impl Installed {
     }
 
     /// The id of the container of the one pod that a selector names, as Kubernetes writes it.
-    fn container(&self, namespace: &str, selector: &str) -> anyhow::Result<String> {
+    pub fn container(&self, namespace: &str, selector: &str) -> anyhow::Result<String> {
         let pods = self
             .kubectl()
             .get(&["-n", namespace, "pods", "--selector", selector])?;

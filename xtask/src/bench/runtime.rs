@@ -36,7 +36,7 @@ struct Row {
 /// Builds, measures, writes.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let nats = setup::nats_server()?;
-    let python = setup::mq_bridge()?;
+    let python = setup::python("mq-bridge")?;
     println!("building vrsky and vrsky-runtime, optimised");
     step::build_product(&["--release"])?;
     let runners = [

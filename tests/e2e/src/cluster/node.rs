@@ -15,6 +15,11 @@ use super::programs::COREDNS;
 use crate::image::Image;
 use crate::process;
 
+/// Every status that is written to an object of ours, with the object as it was answered.
+const AUDIT: &str = "{apiVersion: audit.k8s.io/v1, kind: Policy, omitStages: [RequestReceived], rules: [
+  {level: RequestResponse, verbs: [update, patch], resources: [{group: vrsky.io, resources: ['*/status']}]},
+  {level: None}]}";
+
 /// What stands around containerd.
 const PROGRAMS: [&str; 6] = [
     "kubelet",
@@ -41,6 +46,11 @@ pub(super) fn plane(folder: &Path) -> Plane {
         services: SERVICES,
         arguments: vec![
             "--authorization-mode=Node,RBAC".to_owned(),
+            format!(
+                "--audit-policy-file={}",
+                folder.join("audit.yaml").display()
+            ),
+            format!("--audit-log-path={}", audit(folder).display()),
             "--enable-admission-plugins=NodeRestriction".to_owned(),
             // The node's name is not in any DNS.
             "--kubelet-preferred-address-types=InternalIP".to_owned(),
@@ -57,11 +67,17 @@ pub(super) fn plane(folder: &Path) -> Plane {
     }
 }
 
+/// Where the API server writes every status down.
+pub(super) fn audit(folder: &Path) -> PathBuf {
+    folder.join("audit.log")
+}
+
 /// Starts everything; the node is ready and has names when it returns.
 pub(super) fn up(folder: &Path) -> anyhow::Result<()> {
     let plane = plane(folder);
     // First of all: by it `down` knows that there may be something to end.
     std::fs::create_dir_all(folder)?;
+    std::fs::write(folder.join("audit.yaml"), AUDIT)?;
     network::up()?;
     let kubectl = plane.start(&[API_SERVICE])?;
     plane.start_controllers(&[])?;
@@ -89,11 +105,11 @@ pub(super) fn up(folder: &Path) -> anyhow::Result<()> {
     kubectl.wait(&names, START)
 }
 
-/// Kills a container's process with -9. `container` is its id as Kubernetes writes it,
+/// Sends a container's process a signal: `SIGKILL`. `container` is its id as Kubernetes writes it,
 /// `containerd://<id>`.
-pub(super) fn kill_container(folder: &Path, container: &str) -> anyhow::Result<()> {
+pub(super) fn signal(folder: &Path, container: &str, signal: &str) -> anyhow::Result<()> {
     let id = container.trim_start_matches("containerd://");
-    output(ctr(folder).args(["tasks", "kill", "--signal", "SIGKILL", id])).map(drop)
+    output(ctr(folder).args(["tasks", "kill", "--signal", signal, id])).map(drop)
 }
 
 /// Imports an image from a tar file.
