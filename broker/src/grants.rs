@@ -110,7 +110,8 @@ pub(crate) async fn make_consumer(owner: &Api, import: &Import) -> Result<(), Er
         "max_deliver": -1,
         "filter_subject": import.filter.as_str(),
         "replay_policy": "instant",
-        "num_replicas": 1,
+        // As many as its stream has: with its position, what was published meanwhile would be lost.
+        "num_replicas": 0,
     });
     owner
         .create_consumer(

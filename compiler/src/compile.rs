@@ -75,6 +75,7 @@ impl Compiler {
             &forbidden,
             programs,
             &mut self.sealed,
+            world.replicas,
         );
         let origins: Vec<&str> = world
             .documents

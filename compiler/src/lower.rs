@@ -19,13 +19,14 @@ use crate::signature::{Signatures, State};
 
 /// Lowers programs and signatures to the plan. `forbidden` are (tenant, topic, flow) for which
 /// nothing goes into the shared stream, because it would share others' data on. `sealed` is what the
-/// last call left there.
+/// last call left there, `replicas` how many servers keep each message.
 pub(crate) fn lower(
     objects: &[Object],
     signatures: &Signatures,
     forbidden: &publish::Forbidden,
     mut programs: Programs,
     sealed: &mut Sealed,
+    replicas: usize,
 ) -> Plan {
     publish::fill(signatures, forbidden, &mut programs, sealed);
     let mut plan = Plan::empty();
@@ -50,8 +51,8 @@ pub(crate) fn lower(
             name.clone(),
             tenant::Tenant {
                 id: tenant.id.clone(),
-                limits: storage::limits(tenant),
-                streams: storage::streams(tenant, !shared.is_empty()),
+                limits: storage::limits(tenant, replicas),
+                streams: storage::streams(tenant, !shared.is_empty(), replicas),
                 roles: roles::roles(tenant, &shared),
                 imports,
                 programs,

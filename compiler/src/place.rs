@@ -27,6 +27,7 @@ pub fn locate(
         }],
         repository: None,
         incumbents: std::collections::BTreeMap::new(),
+        replicas: 1,
     };
     let Parsed { objects, .. } = parse(&world, &mut Memory::new());
     let (object, _) = objects.iter().find(|(object, _)| {

@@ -18,6 +18,8 @@ pub struct World {
     pub repository: Option<Repository>,
     /// What runs. An invalid flow keeps its program; collisions and quotas are decided for it.
     pub incumbents: BTreeMap<(TenantName, FlowId), Arc<Program>>,
+    /// How many servers keep each message: 1 or 3.
+    pub replicas: usize,
 }
 
 /// One file, or one object of a cluster.

@@ -20,6 +20,7 @@ fn world(text: &str) -> World {
         }],
         repository: None,
         incumbents: BTreeMap::new(),
+        replicas: 1,
     }
 }
 

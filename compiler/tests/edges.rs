@@ -59,6 +59,7 @@ spec:
         }],
         repository: None,
         incumbents: BTreeMap::new(),
+        replicas: 1,
     })
 }
 

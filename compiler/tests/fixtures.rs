@@ -43,6 +43,7 @@ fn compiled(text: &str) -> Compiled {
         ],
         repository: None,
         incumbents: BTreeMap::new(),
+        replicas: 1,
     })
 }
 

@@ -38,6 +38,7 @@ fn compiled(files: &[(&str, &str)], running: &[&Arc<Program>]) -> Compiled {
                 )
             })
             .collect(),
+        replicas: 1,
     })
 }
 

@@ -26,6 +26,7 @@ fn world(documents: Vec<Document>) -> World {
         documents,
         repository: None,
         incumbents: BTreeMap::new(),
+        replicas: 1,
     }
 }
 

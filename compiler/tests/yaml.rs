@@ -25,6 +25,7 @@ fn compiled(text: &str) -> Compiled {
         documents: vec![document("a.yaml", text), document("tenant.yaml", TENANT)],
         repository: None,
         incumbents: BTreeMap::new(),
+        replicas: 1,
     })
 }
 
@@ -144,6 +145,7 @@ fn what_another_repository_holds_is_neither_right_nor_wrong() {
             tenants: BTreeSet::from([TenantName::new("acme").unwrap()]),
         }),
         incumbents: BTreeMap::new(),
+        replicas: 1,
     };
     let found = compile(&world).diagnostics;
     assert_eq!(

@@ -31,6 +31,42 @@ pub struct Nats {
     /// The evaluation server whose configuration the operator writes; absent: it is not ours.
     #[serde(default)]
     pub server: Option<Server>,
+    /// How many servers keep each message.
+    #[serde(default)]
+    pub replicas: Replicas,
+}
+
+/// How many servers keep each message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "usize")]
+pub enum Replicas {
+    /// One. What it holds is gone with its disk.
+    #[default]
+    One,
+    /// Three, of which one may be lost.
+    Three,
+}
+
+impl TryFrom<usize> for Replicas {
+    type Error = &'static str;
+
+    fn try_from(count: usize) -> Result<Self, Self::Error> {
+        match count {
+            1 => Ok(Self::One),
+            3 => Ok(Self::Three),
+            _ => Err("nats.replicas: 1 or 3"),
+        }
+    }
+}
+
+impl Replicas {
+    /// Their number.
+    pub fn count(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Three => 3,
+        }
+    }
 }
 
 /// The evaluation server.

@@ -24,6 +24,7 @@ pub fn build(
     inventory: &Inventory,
     before: &Before,
     incumbents: Incumbents,
+    replicas: usize,
     now: Timestamp,
 ) -> World {
     let mut documents = Vec::new();
@@ -50,5 +51,6 @@ pub fn build(
         documents,
         repository: None,
         incumbents,
+        replicas,
     }
 }

@@ -211,3 +211,41 @@ async fn leaders_that_die_lose_nothing_that_was_acknowledged_and_revocation_stil
     let late = edge.take(1, SOON / 5).await;
     assert_eq!(late, [""; 0]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_replica_becomes_three_in_place() {
+    let before = granted(Revocation::Drain);
+    let mut three = Three::with(&before.0).await;
+    let acme = three.world.runtime("acme").await;
+    for n in 0..50 {
+        acme.publish("x.orders", &n.to_string()).await.unwrap();
+    }
+    let wanted = replicated();
+    let applied = three.world.broker.apply(&wanted.0, &three.world.keys).await;
+    assert_eq!(applied.unwrap().failed.len(), 0);
+    let shared = id("acme").shared_stream();
+    let admin = three.world.admin("acme").await;
+    let are_current = || async {
+        let request = format!("STREAM.INFO.{shared}");
+        let info = admin.api(&request, serde_json::json!({})).await;
+        let info = info.unwrap_or_default();
+        let replicas = info["cluster"]["replicas"].as_array();
+        let current = replicas.into_iter().flatten();
+        current.filter(|one| one["current"] == true).count() == 2
+    };
+    assert!(eventually_within(SETTLED, are_current).await);
+    let again = three.world.broker.apply(&wanted.0, &three.world.keys).await;
+    assert_eq!(again.unwrap().actions, []);
+    for _ in 0..2 {
+        let leader = three.leader("acme", shared.as_str()).await;
+        three.crash(&leader).await;
+    }
+    let globex = three.world.runtime("globex").await;
+    let edge = globex.edge("globex", INTO).await;
+    let mut got = std::collections::BTreeSet::new();
+    while got.len() < 50 {
+        let next = edge.take(1000, SETTLED).await;
+        assert!(!next.is_empty(), "{} of 50", got.len());
+        got.extend(next);
+    }
+}

@@ -93,6 +93,10 @@ nats:
   {{- with .Values.nats.namespace | default (.Values.nats.enabled | ternary .Release.Namespace "") }}
   namespace: {{ . }}
   {{- end }}
+  {{- if and .Values.nats.enabled (ne (int .Values.nats.replicas) 1) }}
+  {{- fail "nats.replicas: one server keeps one copy; for three, run servers of your own (nats.enabled=false, nats.url), see docs/operations.md" }}
+  {{- end }}
+  replicas: {{ .Values.nats.replicas }}
   {{- if .Values.nats.enabled }}
   server:
     storeDir: /data

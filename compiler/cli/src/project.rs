@@ -41,6 +41,7 @@ pub(crate) fn load(input: &Input) -> anyhow::Result<Project> {
         documents,
         repository: declared(&repository)?,
         incumbents: BTreeMap::new(),
+        replicas: 1,
     };
     let mut compiled = compile(&world);
     deny(&mut compiled.diagnostics, &input.deny);

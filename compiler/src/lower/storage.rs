@@ -11,7 +11,7 @@ const PER_SUBJECT: i64 = 1_000_000;
 
 /// The streams: of the storage, 60 % for what is in transit, 20 % for dead letters and 20 % for what
 /// is shared. The last part lies idle while nothing is, so that sharing resizes nothing.
-pub(super) fn streams(tenant: &Tenant, shared: bool) -> Vec<Stream> {
+pub(super) fn streams(tenant: &Tenant, shared: bool, replicas: usize) -> Vec<Stream> {
     let id = &tenant.id;
     let stream = |name, role, subject: &str, percent: u64, seconds| Stream {
         name,
@@ -21,7 +21,7 @@ pub(super) fn streams(tenant: &Tenant, shared: bool) -> Vec<Stream> {
         max_age_seconds: seconds,
         max_messages_per_subject: PER_SUBJECT,
         max_message_size: i32::try_from(tenant.payload + AROUND_A_PAYLOAD).unwrap_or(i32::MAX),
-        replicas: 1,
+        replicas,
     };
     let mut streams = vec![
         stream(
@@ -52,10 +52,10 @@ pub(super) fn streams(tenant: &Tenant, shared: bool) -> Vec<Stream> {
 }
 
 /// The account's limits.
-pub(super) fn limits(tenant: &Tenant) -> Limits {
+pub(super) fn limits(tenant: &Tenant, replicas: usize) -> Limits {
     let flows = i64::from(tenant.flows);
     Limits {
-        disk_storage: signed(tenant.storage),
+        disk_storage: signed(tenant.storage.saturating_mul(replicas as u64)),
         memory_storage: 256 << 20,
         streams: 3,
         // A flow has at most 21 edges with three of retries each, an owner and its successor; and a

@@ -83,6 +83,7 @@ impl Operator {
             &self.inventory.value,
             &self.before,
             incumbents,
+            self.config.nats.replicas.count(),
             Timestamp::now(),
         );
         let mut compiled = self.compiler.compile(&world);

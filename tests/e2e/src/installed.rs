@@ -38,8 +38,17 @@ impl Installed {
         Ok(installed)
     }
 
-    /// Installs or upgrades it, with further arguments for Helm.
+    /// Installs or upgrades it, with NATS, with further arguments for Helm.
     pub fn install(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        self.upgrade(arguments)?;
+        for what in ["statefulset/vrsky-nats", "deployment/vrsky-operator"] {
+            self.rolled_out(NAMESPACE, what)?;
+        }
+        Ok(())
+    }
+
+    /// The same, without waiting for anything to run.
+    pub fn upgrade(&self, arguments: &[&str]) -> anyhow::Result<()> {
         self.helm(&["upgrade", "--install", "vrsky-crds"], "vrsky-crds", &[])?;
         let mut values = vec![
             "--set=image.registry=localhost,image.tag=dev,image.pullPolicy=Never",
@@ -48,11 +57,7 @@ impl Installed {
             "--set=operator.env[0].name=RUST_LOG,operator.env[0].value=info\\,async_nats=error",
         ];
         values.extend(arguments);
-        self.helm(&["upgrade", "--install", "vrsky"], "vrsky", &values)?;
-        for what in ["statefulset/vrsky-nats", "deployment/vrsky-operator"] {
-            self.rolled_out(NAMESPACE, what)?;
-        }
-        Ok(())
+        self.helm(&["upgrade", "--install", "vrsky"], "vrsky", &values)
     }
 
     /// Runs Helm on one of the charts.

@@ -105,6 +105,7 @@ fn every_manifest_in_the_documentation_compiles() {
             documents: documents.collect(),
             repository: None,
             incumbents: std::collections::BTreeMap::default(),
+            replicas: 1,
         };
         let errors: Vec<_> = compile(&world)
             .diagnostics

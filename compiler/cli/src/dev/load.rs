@@ -124,6 +124,7 @@ impl Loader {
             documents,
             repository: read.repository.clone(),
             incumbents,
+            replicas: 1,
         };
         let compiled = self.compiler.compile(&world);
         let broken: BTreeSet<usize> = compiled
