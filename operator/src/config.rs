@@ -120,6 +120,33 @@ pub struct Webhooks {
     /// What `status.url` begins with; absent: the Service's address in the cluster.
     #[serde(default)]
     pub url: Option<String>,
+    /// An Ingress for each webhook; absent: the way in from outside is not ours.
+    #[serde(default)]
+    pub ingress: Option<Ingress>,
+}
+
+/// What an Ingress says beside its host, which is that of the URL, and its path.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Ingress {
+    /// Its class; absent: the cluster's default.
+    #[serde(default)]
+    pub class_name: Option<String>,
+    /// What its controller wants to know.
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
+    /// A Secret with the certificate, in each tenant's namespace; absent: the controller's own.
+    #[serde(default)]
+    pub tls_secret: Option<String>,
+}
+
+impl Webhooks {
+    /// The host of the URL, if nothing follows it: paths are the flows' own.
+    pub fn host(&self) -> Option<&str> {
+        let (_, rest) = self.url.as_ref()?.split_once("://")?;
+        let host = rest.split(':').next()?;
+        (!host.is_empty() && !rest.contains('/')).then_some(host)
+    }
 }
 
 /// The configuration cannot be used.
@@ -150,10 +177,17 @@ impl Config {
             path: path.to_owned(),
             source,
         })?;
-        serde_saphyr::from_str(&text).map_err(|error| Error::Invalid {
+        let invalid = |message| Error::Invalid {
             path: path.to_owned(),
-            message: error.to_string(),
-        })
+            message,
+        };
+        let config: Self =
+            serde_saphyr::from_str(&text).map_err(|error| invalid(error.to_string()))?;
+        if config.webhooks.ingress.is_some() && config.webhooks.host().is_none() {
+            let message = "webhooks.ingress needs webhooks.url, an address without a path";
+            return Err(invalid(message.to_owned()));
+        }
+        Ok(config)
     }
 }
 

@@ -64,8 +64,10 @@ impl Change {
 }
 
 /// Everything that was seen.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Index {
+    /// What is watched.
+    kinds: BTreeSet<Kind>,
     objects: BTreeMap<Key, Seen>,
     /// Kinds whose first list is complete.
     ready: BTreeSet<Kind>,
@@ -74,6 +76,21 @@ pub struct Index {
 }
 
 impl Index {
+    /// An index of what these kinds' watches say.
+    pub fn new(kinds: BTreeSet<Kind>) -> Self {
+        Self {
+            kinds,
+            objects: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            listing: BTreeMap::new(),
+        }
+    }
+
+    /// What is watched.
+    pub fn kinds(&self) -> &BTreeSet<Kind> {
+        &self.kinds
+    }
+
     /// Takes in what a watch said.
     pub fn take(&mut self, kind: Kind, event: Event<DynamicObject>) -> Change {
         match event {
@@ -112,9 +129,7 @@ impl Index {
 
     /// The kinds that have not been listed yet.
     pub fn missing(&self) -> impl Iterator<Item = Kind> + '_ {
-        Kind::ALL
-            .into_iter()
-            .filter(|kind| !self.ready.contains(kind))
+        self.kinds.difference(&self.ready).copied()
     }
 
     /// One object.

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, Service, ServiceAccount};
-use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::Resource;
 use kube::core::ApiResource;
@@ -37,10 +37,12 @@ pub enum Kind {
     PodDisruptionBudget,
     /// Made by the operator.
     Service,
+    /// Made by the operator, and watched, only where the platform asks for it.
+    Ingress,
 }
 
 impl Kind {
-    /// All that are watched.
+    /// All that are always watched.
     pub const ALL: [Self; 12] = [
         Self::Tenant,
         Self::Topic,
@@ -65,13 +67,14 @@ impl Kind {
     ];
     /// What the operator makes in tenants' namespaces, in the order in which it is made: what opens
     /// traffic comes last.
-    pub const MADE: [Self; 6] = [
+    pub const MADE: [Self; 7] = [
         Self::ServiceAccount,
         Self::Secret,
         Self::NetworkPolicy,
         Self::Deployment,
         Self::PodDisruptionBudget,
         Self::Service,
+        Self::Ingress,
     ];
 
     /// Its name.
@@ -90,6 +93,7 @@ impl Kind {
             Self::Deployment => "Deployment",
             Self::PodDisruptionBudget => "PodDisruptionBudget",
             Self::Service => "Service",
+            Self::Ingress => "Ingress",
         }
     }
 
@@ -119,6 +123,7 @@ impl Kind {
             Self::Deployment => erase::<Deployment>(),
             Self::PodDisruptionBudget => erase::<PodDisruptionBudget>(),
             Self::Service => erase::<Service>(),
+            Self::Ingress => erase::<Ingress>(),
         }
     }
 }

@@ -43,6 +43,11 @@ pub const SERVER_FILE: &str = "nats.conf";
 /// In the operator's own namespace: who leads.
 pub const LEASE: &str = "vrsky-operator";
 
+/// The name of the Ingress of a flow's webhook.
+pub fn ingress(flow: &vrsky_plan::FlowId) -> String {
+    format!("vrsky-flow-{}", flow.name())
+}
+
 /// The name of a workload: its Deployment, Service and so on.
 pub fn workload(workload: &vrsky_plan::Workload) -> String {
     workload.flow.as_ref().map_or_else(

@@ -3,6 +3,7 @@
 //! Typed builders only: what no builder sets cannot get into a tenant's namespace.
 
 mod deployment;
+mod ingress;
 mod network_policy;
 
 use std::collections::BTreeMap;
@@ -94,6 +95,7 @@ impl Context<'_> {
         ]);
         if self.workload.webhooks {
             objects.extend([self.service()]);
+            objects.extend(self.ingresses());
         }
     }
 

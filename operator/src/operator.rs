@@ -28,6 +28,7 @@ use crate::events::Recorder;
 use crate::health::Health;
 use crate::index::{Change, Index, Key};
 use crate::inventory::Inventory;
+use crate::kinds::Kind;
 use crate::own::{self, Own, Stored};
 use crate::reports::Reports;
 use crate::watch;
@@ -119,6 +120,8 @@ impl Operator {
         let keys = own.keys().await?;
         own.servers(config.nats.server.as_ref(), &keys.value)
             .await?;
+        let mut kinds = BTreeSet::from(Kind::ALL);
+        kinds.extend(config.webhooks.ingress.as_ref().map(|_| Kind::Ingress));
         Ok(Self {
             writer: Writer::new(client.clone()),
             recorder: Recorder::new(&client, me),
@@ -128,7 +131,7 @@ impl Operator {
             config,
             client,
             health,
-            index: Index::default(),
+            index: Index::new(kinds),
             reports: Reports::default(),
             broker: None,
             compiler: Compiler::default(),
@@ -153,7 +156,7 @@ impl Operator {
 
     /// Works until it is dropped.
     pub async fn run(&mut self) {
-        let mut watches = watch::all(&self.client);
+        let mut watches = watch::all(&self.client, self.index.kinds());
         let mut reporting: Option<Reporting> = None;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

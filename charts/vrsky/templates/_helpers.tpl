@@ -131,8 +131,29 @@ runtime:
   caCertificates: |
     {{- . | trim | nindent 4 }}
   {{- end }}
-{{- with .Values.webhooks.url }}
+{{- with .Values.webhooks }}
+{{- if and .ingress.enabled (not (regexMatch "^https?://[^/]+$" .url)) }}
+{{- fail "webhooks.ingress: its host is that of webhooks.url, which must be an address without a path, e.g. --set webhooks.url=https://hooks.example.com" }}
+{{- end }}
+{{- if .url }}
 webhooks:
-  url: {{ . | quote }}
+  url: {{ .url | quote }}
+  {{- if .ingress.enabled }}
+  ingress:
+    {{- with .ingress.className }}
+    className: {{ . }}
+    {{- end }}
+    {{- with .ingress.annotations }}
+    annotations:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+    {{- with .ingress.tlsSecret }}
+    tlsSecret: {{ . }}
+    {{- end }}
+    {{- if not (or .ingress.className .ingress.annotations .ingress.tlsSecret) }}
+    {}
+    {{- end }}
+  {{- end }}
+{{- end }}
 {{- end }}
 {{- end }}

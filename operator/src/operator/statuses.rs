@@ -253,8 +253,10 @@ impl Operator {
         let trouble = name
             .as_ref()
             .and_then(|name| pods::trouble(&self.index, &key.namespace, name));
-        let refused = name.as_ref().and_then(|name| {
-            let key = Key::new(Kind::Deployment, &key.namespace, name);
+        let ingress = id.as_ref().map(|id| (Kind::Ingress, names::ingress(id)));
+        let made = name.as_ref().map(|name| (Kind::Deployment, name.clone()));
+        let refused = made.into_iter().chain(ingress).find_map(|(kind, name)| {
+            let key = Key::new(kind, &key.namespace, &name);
             self.refused.get(&key)
         });
         if let (Apply::Done, Some(message)) = (object.apply, refused) {

@@ -112,6 +112,10 @@ fn a_value_that_does_not_exist_is_refused_and_a_missing_one_is_named() {
     assert!(error.contains("maxFileStore"), "{error}");
     let error = refused("webhooks.url=hooks.example.com");
     assert!(error.contains("webhooks"), "{error}");
+    let error = refused("webhooks.ingress.enabled=true");
+    assert!(error.contains("--set webhooks.url="), "{error}");
+    let error = refused("nats.replicas=3");
+    assert!(error.contains("docs/operations.md"), "{error}");
 }
 
 #[test]
@@ -174,6 +178,7 @@ fn all_values_arrive() {
             "nats": {
                 "url": "nats://vrsky-nats:4222",
                 "namespace": "elsewhere",
+                "replicas": 1,
                 "server": {"storeDir": "/data", "maxFileStore": "100Gi", "maxMemoryStore": "16Gi"},
             },
             "runtime": {
@@ -187,7 +192,14 @@ fn all_values_arrive() {
                 "env": [{"name": "RUST_LOG", "value": "debug"}],
                 "caCertificates": authority,
             },
-            "webhooks": {"url": "https://hooks.example.com/in"},
+            "webhooks": {
+                "url": "https://hooks.example.com",
+                "ingress": {
+                    "className": "nginx",
+                    "annotations": {"nginx.ingress.kubernetes.io/proxy-body-size": "1m"},
+                    "tlsSecret": "hooks-tls",
+                },
+            },
         })
     );
 }
