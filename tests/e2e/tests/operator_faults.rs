@@ -184,9 +184,17 @@ async fn whoever_is_killed_on_the_way_nothing_is_lost() {
         let ids = receiver.ids("/warehouse", "order");
         (ids.iter().filter(|id| later(id)).count() == 300).then_some(ids)
     };
-    let ids = vrsky_e2e::until(SOON, all)
-        .await
-        .expect("the grant is back");
+    let ids = vrsky_e2e::until(SOON, all).await.unwrap_or_else(|| {
+        let ids = receiver.ids("/warehouse", "order");
+        let arrived: Vec<&String> = ids.iter().filter(|id| later(id)).collect();
+        panic!(
+            "{} of 300 arrived after the grant was given back: {:?}…{:?}\n{}",
+            arrived.len(),
+            arrived.first(),
+            arrived.last(),
+            installed.logs()
+        )
+    });
     assert!(
         !ids.iter()
             .any(|id| (3_000..3_300).contains(&id[6..].parse::<u32>().unwrap()))

@@ -24,7 +24,11 @@ const CONTROLLERS: [&str; 7] = [
 ];
 
 /// Every request once, when it is answered.
-const AUDIT: &str = "{apiVersion: audit.k8s.io/v1, kind: Policy, omitStages: [RequestReceived, ResponseStarted], rules: [{level: Metadata}]}";
+const AUDIT: &str = "apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived, ResponseStarted]
+rules: [{level: Metadata}]
+";
 
 /// An API server of one's own, in a temporary folder. Ended, and the folder deleted, when dropped.
 #[derive(Debug)]

@@ -16,9 +16,13 @@ use crate::image::Image;
 use crate::process;
 
 /// Every status that is written to an object of ours, with the object as it was answered.
-const AUDIT: &str = "{apiVersion: audit.k8s.io/v1, kind: Policy, omitStages: [RequestReceived], rules: [
-  {level: RequestResponse, verbs: [update, patch], resources: [{group: vrsky.io, resources: ['*/status']}]},
-  {level: None}]}";
+const AUDIT: &str = "apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived, ResponseStarted]
+rules:
+- {level: RequestResponse, verbs: [update, patch], resources: [{group: vrsky.io, resources: ['*/status']}]}
+- {level: None}
+";
 
 /// What stands around containerd.
 const PROGRAMS: [&str; 6] = [
