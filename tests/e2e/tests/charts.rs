@@ -503,6 +503,7 @@ fn the_schema_closes_every_object_that_the_chart_reads_field_by_field() {
     // server checks it.
     let allowed = [
         "nodeSelector",
+        "annotations",
         "podAnnotations",
         "podLabels",
         "labels",
