@@ -24,7 +24,7 @@ mod plain;
 
 pub use flow::flow;
 pub use grant::grant;
-pub use hearing::MAX_AGE;
+pub use hearing::{MAX_AGE, is_behind};
 pub use plain::{connector, tenant, topic};
 pub use row::PATIENCE;
 

@@ -186,13 +186,14 @@ impl Spied {
             ..Default::default()
         };
         let stream = self.context.get_stream_no_info(&stream).await.unwrap();
-        // Unanswered while a cluster elects: the same request again is the same consumer.
+        // Unanswered or refused while a cluster elects: the same request again is the same consumer.
         let mut refused = None;
-        for _ in 0..6 {
+        for _ in 0..60 {
             match stream.create_consumer(config.clone()).await {
                 Ok(consumer) => return Edge { consumer },
                 Err(error) => refused = Some(error),
             }
+            tokio::time::sleep(Duration::from_millis(500)).await;
         }
         panic!("{subject}: {refused:?}");
     }

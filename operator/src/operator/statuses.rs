@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use vrsky_compiler::Diagnostic;
 use vrsky_crds::status::Status;
+use vrsky_plan::program::Target;
 use vrsky_plan::{FlowId, Program, Tenant, TenantId, TenantName};
 
 use super::Operator;
@@ -20,6 +21,9 @@ use crate::status::facts::{
     Apply, ConnectorFacts, Deleting, End, Facts, FlowFacts, GrantFacts, Heard, Planned, Revocation,
     Tenancy, TenantFacts, TopicFacts, Trouble, Workload,
 };
+
+/// When what no event tells of is looked at again.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(1);
 
 impl Operator {
     /// Writes every status that differs from what is seen, and tells of transitions. True if nothing
@@ -120,8 +124,15 @@ impl Operator {
         match key.kind {
             Kind::Flow => self.flow(key, object, owner, previous, now),
             Kind::Grant => {
-                let status = status::grant(&self.grant(key, seen, object, readers), previous, now);
+                let mut facts = self.grant(key, seen, object, readers);
+                let topic = seen.data["spec"]["topic"].as_str().unwrap_or_default();
+                facts.publishers_behind =
+                    owner.is_some_and(|(_, tenant)| self.publishers_behind(tenant, topic, now));
+                let status = status::grant(&facts, previous, now);
                 let next = status::next_change(&status, &[], now);
+                // Publishers in other namespaces say nothing of this one.
+                let soon = facts.publishers_behind.then(|| now + LOOK_AGAIN);
+                let next = next.into_iter().chain(soon).min();
                 (status, next)
             }
             Kind::Tenant => {
@@ -239,11 +250,7 @@ impl Operator {
         let reports: Vec<Heard<'_>> = owner
             .zip(id.as_ref())
             .into_iter()
-            .flat_map(|((_, tenant), id)| self.reports.of(&tenant.id, id))
-            .map(|heard| Heard {
-                report: &heard.report,
-                received: heard.at,
-            })
+            .flat_map(|((_, tenant), id)| self.heard(&tenant.id, id))
             .collect();
         let name = planned.map(|(_, _, workload)| names::workload(workload));
         let deployment = name.as_ref().and_then(|name| {
@@ -328,12 +335,39 @@ impl Operator {
             object,
             end,
             readers: readers.len(),
+            publishers_behind: false,
             revocation: self.revoked.get(&name).map(|revoked| Revocation {
                 at: Timestamp::from_millisecond(i64::try_from(revoked.at_ms).unwrap_or_default())
                     .unwrap_or_default(),
                 messages_removed: revoked.purged,
             }),
         }
+    }
+
+    /// Whether a process that publishes to a topic that is shared runs an older program.
+    fn publishers_behind(&self, tenant: &Tenant, topic: &str, now: Timestamp) -> bool {
+        let publishes = |program: &Program| {
+            let outputs = program.stages.values().flat_map(|it| it.outputs.values());
+            let mut targets = outputs.map(|output| &output.target);
+            let shared = format!("x.{topic}");
+            targets.any(|target| match target {
+                Target::Topic { publish, .. } => publish.iter().any(|it| it.as_str() == shared),
+                _ => false,
+            })
+        };
+        let mut publishers = tenant.programs.iter().filter(|(_, it)| publishes(it));
+        publishers.any(|(flow, program)| {
+            let heard: Vec<Heard<'_>> = self.heard(&tenant.id, flow).collect();
+            status::is_behind(&Planned::from(&**program), &heard, now)
+        })
+    }
+
+    /// What the processes of a flow said last.
+    fn heard(&self, tenant: &TenantId, flow: &FlowId) -> impl Iterator<Item = Heard<'_>> {
+        self.reports.of(tenant, flow).map(|heard| Heard {
+            report: &heard.report,
+            received: heard.at,
+        })
     }
 
     /// Namespaces that a Tenant lists and that are not there, or not the ones that were bound.

@@ -160,6 +160,8 @@ pub struct GrantFacts<'a> {
     pub end: Option<End>,
     /// How many flows read by it, in the plan.
     pub readers: usize,
+    /// Whether a process that publishes to its topic may not know of its readers yet.
+    pub publishers_behind: bool,
     /// What was noted when it ended, if anybody read by it.
     pub revocation: Option<Revocation>,
 }

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use vrsky_crds::status::{Revocation, Status};
 
 use super::facts::{Apply, End, GrantFacts};
-use super::row::{Row, Said, Why, whole_seconds};
+use super::row::{Progress, Row, Said, Why, find, whole_seconds};
 use super::{finish, gate, reason};
 
 /// The status of a Grant. One that has ended as it says is ready: that is what was asked for.
@@ -26,7 +26,17 @@ fn row(facts: &GrantFacts<'_>, previous: &Status) -> Row {
                 0 => "it stands; nobody reads by it yet",
                 _ => "it stands, and is read by",
             };
-            Row::carried_out(generation, object.apply, Why::new(reason::READY, message))
+            let row = Row::carried_out(generation, object.apply, Why::new(reason::READY, message));
+            // Later changes of a publisher lose no reader: only what becomes ready waits for them.
+            let was_ready = find(&previous.conditions, "Ready").is_some_and(|ready| {
+                ready.status == "True" && ready.observed_generation == Some(generation)
+            });
+            if row.ready.is_true() && facts.publishers_behind && !was_ready {
+                let message = "flows that publish to its topic are being told of its readers";
+                let why = Why::new(reason::PROGRESSING, message);
+                return Row::withheld(generation, why.clone(), Progress::Reconciling(why));
+            }
+            row
         });
     };
     // It ends whatever else is wrong with it, and whatever it names.

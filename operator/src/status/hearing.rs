@@ -168,6 +168,11 @@ impl<'a> Hearing<'a> {
     }
 }
 
+/// Whether a process runs something else than this program.
+pub fn is_behind(planned: &Planned<'_>, heard: &[Heard<'_>], now: Timestamp) -> bool {
+    !Hearing::of(heard, now).all_have(planned)
+}
+
 /// When one of these reports becomes too old.
 pub(super) fn next_silence(heard: &[Heard<'_>], now: Timestamp) -> Option<Timestamp> {
     heard

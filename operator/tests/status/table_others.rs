@@ -159,6 +159,7 @@ fn granted<'a>(end: Option<End>) -> GrantFacts<'a> {
         object: facts(),
         end,
         readers: 2,
+        publishers_behind: false,
         revocation: None,
     }
 }
@@ -168,6 +169,27 @@ fn a_grant_that_stands_is_ready_and_counts_its_readers() {
     let status = grant(&granted(None), &Status::default(), start());
     assert_row(&status, &READY, CURRENT);
     assert_eq!(status.readers, Some(2));
+}
+
+#[test]
+fn a_grant_is_ready_once_its_publishers_know_of_its_readers_and_stays_so() {
+    let behind = GrantFacts {
+        publishers_behind: true,
+        ..granted(None)
+    };
+    let status = grant(&behind, &Status::default(), start());
+    let conditions = [
+        READY[0],
+        READY[1],
+        "Programmed False Progressing 2",
+        "Ready False Progressing 2",
+        "Reconciling True Progressing 2",
+    ];
+    assert_row(&status, &conditions, IN_PROGRESS);
+    let ready = grant(&granted(None), &status, start());
+    assert_row(&ready, &READY, CURRENT);
+    // A publisher is edited.
+    assert_eq!(grant(&behind, &ready, start()), ready);
 }
 
 #[test]

@@ -176,6 +176,8 @@ async fn whoever_is_killed_on_the_way_nothing_is_lost() {
 
     // Given back: what is published from now on arrives, what was published meanwhile never does.
     kubectl.apply(&grant(false)).unwrap();
+    let given_back = installed.ready("acme", "grant/orders-for-globex");
+    given_back.await.unwrap();
     installed.ready("globex", "flow/fulfil").await.unwrap();
     let posted = poster.post(posts(4_000..4_300)).await.unwrap();
     assert_eq!(posted.accepted.len(), 300, "{posted:?}");

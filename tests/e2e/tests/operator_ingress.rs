@@ -102,10 +102,10 @@ async fn each_webhook_has_a_way_in_that_follows_it() {
         ])
         .unwrap();
     let told = installed.until("acme", "flow/returns", |flow| {
-        condition(flow, "Ready")["reason"] == "WriteRefused"
+        condition(flow, "Programmed")["reason"] == "WriteRefused"
     });
     let told = told.await.unwrap();
-    let message = condition(&told, "Ready")["message"].to_string();
+    let message = condition(&told, "Programmed")["message"].to_string();
     assert!(message.contains("not a name"), "{message}");
     installed.install(&[]).unwrap();
     installed.ready("acme", "flow/returns").await.unwrap();

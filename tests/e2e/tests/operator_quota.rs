@@ -31,7 +31,7 @@ spec:
     warehouse:
       connector: http
       with: {{url: "{receiver}", path: [{name}]}}
-      delivery: {{retries: {{attempts: 1000, first: 200ms, max: 1s}}}}
+      delivery: {{retries: {{attempts: 100, first: 200ms, max: 1s}}}}
 "#
     )
 }
