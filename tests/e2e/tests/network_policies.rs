@@ -181,7 +181,7 @@ async fn every_pair_of_pods_reaches_what_it_must_and_nothing_else() {
         reaches(client, &nats, &[ports("TCP", "4222")]);
     }
     for to in free {
-        reaches(shop, to, &[ports("TCP", "53"), ports("UDP", "53")]);
+        reaches(shop, to, &[ports("TCP, UDP", "53")]);
         reaches(fulfil, to, &[ports("TCP", "53,8443"), ports("UDP", "53")]);
     }
     let found = evaluate(&items, &names);
