@@ -1,0 +1,12 @@
+//! The operator is killed before and after every write, and users do everything wrong. In process:
+//! against a model of the API server, whose answers are compared with the real one's, and a real
+//! nats-server.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, missing_docs)]
+
+mod gate;
+mod lane;
+mod model;
+mod points;
+mod scenarios;
+mod state;
+mod wire;

@@ -1,0 +1,202 @@
+//! Server-side apply. Who has applied what is remembered as it was applied: what a manager leaves out
+//! the next time goes, unless another one has applied it, too. Always by force, as the operator does.
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::change::conflict;
+use super::read::not_found;
+use super::route::Route;
+use super::store::{Object, Path, Store, is_deleting};
+use super::{Answer, refused};
+
+/// By manager, and whether it was the status that it applied.
+pub(super) type Owned = BTreeMap<(String, bool), Value>;
+
+impl Store {
+    pub(super) fn apply(&mut self, route: &Route, path: &Path, body: &Value) -> Answer {
+        if !route.force || route.manager.is_empty() {
+            return refused(
+                StatusCode::NOT_IMPLEMENTED,
+                "NotImplemented",
+                "without force",
+            );
+        }
+        let config = config(body, route.is_status, path.resource.custom);
+        let by = (route.manager.clone(), route.is_status);
+        let uid = &body["metadata"]["uid"];
+        let Some(before) = self.objects.get(path).cloned() else {
+            if route.is_status {
+                return not_found(path);
+            }
+            if uid.is_string() {
+                return conflict(path, "uid mismatch: no existing object was found");
+            }
+            let owned = Owned::from([(by, config)]);
+            return self.make(
+                path,
+                body,
+                Object {
+                    owned,
+                    ..Object::default()
+                },
+            );
+        };
+        if uid.is_string() && *uid != before.value["metadata"]["uid"] {
+            return conflict(path, "uid mismatch");
+        }
+        let mut owned = before.owned.clone();
+        let last = owned.insert(by.clone(), config.clone()).unwrap_or_default();
+        let others: Vec<&Value> = owned
+            .iter()
+            .filter(|(manager, _)| **manager != by)
+            .map(|(_, config)| config)
+            .collect();
+        let mut value = before.value.clone();
+        take_away(&mut value, &last, &config, &others, "");
+        lay_over(&mut value, &config, "");
+        let added = finalizers(&value).any(|it| finalizers(&before.value).all(|had| had != it));
+        if is_deleting(&before.value) && added {
+            let message = "no new finalizers can be added if the object is being deleted";
+            return refused(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message);
+        }
+        (
+            StatusCode::OK,
+            self.update_owned(path, &before, value, owned),
+        )
+    }
+}
+
+/// What of an applied object counts: of the main resource of a custom kind not the status, of the
+/// status nothing else, and never what only names the object.
+fn config(body: &Value, is_status: bool, custom: bool) -> Value {
+    if is_status {
+        return json!({"status": body["status"]});
+    }
+    let mut config = body.clone();
+    let Some(fields) = config.as_object_mut() else {
+        return config;
+    };
+    fields.remove("apiVersion");
+    fields.remove("kind");
+    if custom {
+        fields.remove("status");
+    }
+    if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
+        for field in [
+            "name",
+            "namespace",
+            "uid",
+            "resourceVersion",
+            "creationTimestamp",
+        ] {
+            metadata.remove(field);
+        }
+    }
+    config
+}
+
+/// How a list is merged.
+enum Listed {
+    Whole,
+    Set,
+    By(&'static str),
+}
+
+fn listed(place: &str) -> Listed {
+    match place {
+        ".metadata.finalizers" => Listed::Set,
+        ".status.conditions" => Listed::By("type"),
+        // The real one merges some lists of built-in kinds by key. Only the operator applies those.
+        _ => Listed::Whole,
+    }
+}
+
+/// Takes away what was applied the last time and is not any more.
+fn take_away(value: &mut Value, last: &Value, now: &Value, others: &[&Value], place: &str) {
+    match (value, last) {
+        (Value::Object(value), Value::Object(last)) => {
+            for (field, last) in last {
+                let Some(held) = value.get_mut(field) else {
+                    continue;
+                };
+                let others: Vec<&Value> = others.iter().filter_map(|it| it.get(field)).collect();
+                let place = format!("{place}.{field}");
+                let now = now.get(field);
+                let is_composed = last.is_object() || !matches!(listed(&place), Listed::Whole);
+                if is_composed {
+                    take_away(held, last, now.unwrap_or(&Value::Null), &others, &place);
+                }
+                let is_left = is_composed && !is_empty(held);
+                if now.is_none() && others.is_empty() && !is_left {
+                    value.remove(field);
+                }
+            }
+        }
+        (Value::Array(held), Value::Array(last)) => {
+            let same = |left: &Value, right: &Value| match listed(place) {
+                Listed::By(key) => left[key] == right[key],
+                _ => left == right,
+            };
+            let has = |list: &Value, one: &Value| {
+                let list = list.as_array();
+                list.into_iter().flatten().any(|it| same(it, one))
+            };
+            held.retain(|one| {
+                !last.iter().any(|it| same(it, one))
+                    || has(now, one)
+                    || others.iter().any(|list| has(list, one))
+            });
+        }
+        _ => {}
+    }
+}
+
+/// Lays what is applied over what is.
+fn lay_over(value: &mut Value, config: &Value, place: &str) {
+    match (&mut *value, config) {
+        (Value::Object(fields), Value::Object(config)) => {
+            for (field, config) in config {
+                let held = fields.entry(field.clone()).or_insert(Value::Null);
+                lay_over(held, config, &format!("{place}.{field}"));
+            }
+        }
+        (Value::Array(items), Value::Array(config)) => match listed(place) {
+            Listed::Whole => items.clone_from(config),
+            Listed::Set => {
+                for one in config {
+                    if !items.contains(one) {
+                        items.push(one.clone());
+                    }
+                }
+            }
+            // In the order of what is applied; what only others have comes last.
+            Listed::By(key) => {
+                let mut merged = Vec::new();
+                for one in config {
+                    let at = items.iter().position(|it| it[key] == one[key]);
+                    let mut item = at.map_or(Value::Null, |at| items.remove(at));
+                    lay_over(&mut item, one, "");
+                    merged.push(item);
+                }
+                merged.append(items);
+                *items = merged;
+            }
+        },
+        _ => *value = config.clone(),
+    }
+}
+
+fn finalizers(object: &Value) -> impl Iterator<Item = &Value> {
+    object["metadata"]["finalizers"]
+        .as_array()
+        .into_iter()
+        .flatten()
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.as_object().is_some_and(serde_json::Map::is_empty)
+        || value.as_array().is_some_and(Vec::is_empty)
+}

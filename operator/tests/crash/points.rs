@@ -1,0 +1,270 @@
+//! The operator is killed just before and just after every write of every scenario. The next one
+//! brings everything to where an undisturbed one would have, and the one after it writes nothing.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use vrsky_broker::Keys;
+use vrsky_plan::TenantId;
+
+use crate::gate::{Cut, Side};
+use crate::lane::{LOOK, Lane, Life, Moment, PATIENCE, stored_keys};
+use crate::scenarios::{self, Scenario};
+use crate::state::{connect, state};
+
+/// Worlds beside each other: most of the time they wait.
+const LANES: usize = 4;
+/// Of the points of a scenario every so manieth is tried; `VRSKY_CRASH_POINTS=all` tries all.
+const STEP: usize = 5;
+/// An undisturbed operator has nothing more to do after so long: longer than it waits for a reader
+/// that is gone.
+const QUIET: Duration = Duration::from_millis(1300);
+
+/// What was seen.
+#[derive(Default)]
+struct Seen {
+    scenarios: usize,
+    writes: usize,
+    points: usize,
+    /// Points that were not reached: the operator had nothing more to write.
+    missed: usize,
+    wrong: Vec<String>,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_at_any_write_changes_nothing_of_the_end() {
+    let keys = Keys::generate().unwrap();
+    let only = std::env::var("VRSKY_CRASH_SCENARIO").ok();
+    let step = match std::env::var("VRSKY_CRASH_POINTS").ok().as_deref() {
+        Some("all") => 1,
+        Some(other) => panic!("VRSKY_CRASH_POINTS is `all` or absent, not {other:?}"),
+        None => STEP,
+    };
+    let chosen = scenarios::all();
+    let chosen = chosen
+        .into_iter()
+        .filter(|it| only.as_deref().is_none_or(|only| only == it.name));
+    let waiting: Arc<Mutex<VecDeque<Scenario>>> = Arc::new(Mutex::new(chosen.collect()));
+    let total = lock(&waiting).len();
+    let seen: Arc<Mutex<Seen>> = Arc::default();
+    let mut lanes = tokio::task::JoinSet::new();
+    for _ in 0..LANES {
+        let (keys, waiting, seen) = (keys.clone(), Arc::clone(&waiting), Arc::clone(&seen));
+        lanes.spawn(async move {
+            loop {
+                let Some(scenario) = lock(&waiting).pop_front() else {
+                    return;
+                };
+                try_scenario(&keys, &scenario, step, &seen).await;
+            }
+        });
+    }
+    while let Some(ended) = lanes.join_next().await {
+        ended.unwrap();
+    }
+    let seen = lock(&seen);
+    println!(
+        "{} scenarios, {} writes, {} crash points tried ({} not reached), {} wrong",
+        seen.scenarios,
+        seen.writes,
+        seen.points,
+        seen.missed,
+        seen.wrong.len(),
+    );
+    assert!(seen.wrong.is_empty(), "{}", seen.wrong.join("\n\n"));
+    assert_eq!(seen.scenarios, total);
+    assert!(only.is_some() || total >= 20, "too few scenarios");
+    assert!(
+        seen.points > seen.missed * 20,
+        "too many points are not reached"
+    );
+}
+
+async fn try_scenario(keys: &Keys, scenario: &Scenario, step: usize, seen: &Mutex<Seen>) {
+    let began = Instant::now();
+    let folder = tempfile::tempdir().unwrap();
+    let mut lane = Lane::new(keys).await;
+    let start = prepare(&mut lane, scenario, folder.path()).await;
+    // Undisturbed.
+    let life = lane.start();
+    life.ready().await;
+    assert_eq!(
+        life.gate.writes(),
+        Vec::<String>::new(),
+        "{}: before",
+        scenario.name
+    );
+    scenario.change.iter().for_each(|edit| lane.edit(edit));
+    life.quiet(QUIET).await;
+    let writes = life.gate.writes();
+    life.kill().await;
+    let reference = state(&lane).await;
+    assert!(!writes.is_empty(), "{}: nothing happens", scenario.name);
+    rest(&lane, &reference)
+        .await
+        .unwrap_or_else(|why| panic!("{}: {why}", scenario.name));
+    let cuts =
+        (1..=writes.len()).flat_map(|at| [Side::Before, Side::After].map(|side| Cut { at, side }));
+    // Each scenario begins elsewhere, so that first and last writes have their turns.
+    let offset = scenario.name.len() % step;
+    let (mut points, mut missed) = (0, 0);
+    for cut in cuts.skip(offset).step_by(step) {
+        lane.put_back(&start).await;
+        let outcome = one_point(&lane, scenario, cut, &reference).await;
+        points += 1;
+        match outcome {
+            Ok(true) => {}
+            Ok(false) => missed += 1,
+            Err(why) => {
+                let at = writes.get(cut.at - 1).map_or("", String::as_str);
+                let name = scenario.name;
+                let text = format!(
+                    "{name}: killed {:?} write {} ({at}): {why}",
+                    cut.side, cut.at
+                );
+                lock(seen).wrong.push(text);
+            }
+        }
+    }
+    println!(
+        "{:>4} writes, {points:>4} points, {:>5.1} s  {}",
+        writes.len(),
+        began.elapsed().as_secs_f64(),
+        scenario.name
+    );
+    let mut seen = lock(seen);
+    seen.scenarios += 1;
+    seen.writes += writes.len();
+    seen.points += points;
+    seen.missed += missed;
+}
+
+/// Brings a lane to the moment before the change.
+async fn prepare(lane: &mut Lane, scenario: &Scenario, folder: &std::path::Path) -> Moment {
+    scenario.world.iter().for_each(|edit| lane.edit(edit));
+    let life = lane.start();
+    life.ready().await;
+    life.quiet(Duration::from_millis(300)).await;
+    for edit in &scenario.before {
+        lane.edit(edit);
+        life.quiet(QUIET).await;
+    }
+    life.kill().await;
+    if let Some((tenant, subject)) = scenario.backlog {
+        lay_backlog(lane, tenant, subject).await;
+    }
+    lane.keep(&folder.join("moment")).await
+}
+
+/// Messages on an edge, as a runtime would have stored them.
+async fn lay_backlog(lane: &Lane, tenant: &str, subject: &str) {
+    let path = format!("/apis/vrsky.io/v1alpha1/tenants/{tenant}");
+    let object = lane.model.get(&path).unwrap();
+    let id = TenantId::of(object["metadata"]["uid"].as_str().unwrap());
+    let seeds = json!(stored_keys(&lane.model));
+    let seed = seeds["tenants"][id.as_str()]["account"].as_str().unwrap();
+    let client = connect(lane.server().url(), seed).await.unwrap();
+    let context = async_nats::jetstream::new(client);
+    for number in 0..3 {
+        let sent = context
+            .publish(subject.to_owned(), format!("{number}").into())
+            .await;
+        sent.unwrap().await.unwrap();
+    }
+}
+
+/// One crash. `Ok(false)`: it was not reached.
+async fn one_point(
+    lane: &Lane,
+    scenario: &Scenario,
+    cut: Cut,
+    reference: &BTreeMap<String, String>,
+) -> Result<bool, String> {
+    let life = lane.start();
+    life.ready().await;
+    life.gate.arm(cut);
+    scenario.change.iter().for_each(|edit| lane.edit(edit));
+    let is_reached = tokio::select! {
+        () = life.gate.died() => true,
+        () = life.quiet(QUIET) => false,
+    };
+    life.kill().await;
+    let next = lane.start();
+    next.ready().await;
+    let result = converge(lane, &next, reference).await;
+    next.kill().await;
+    result?;
+    rest(lane, reference).await?;
+    Ok(is_reached)
+}
+
+/// Waits until everything is as it has to be.
+async fn converge(
+    lane: &Lane,
+    life: &Life,
+    reference: &BTreeMap<String, String>,
+) -> Result<(), String> {
+    let began = Instant::now();
+    loop {
+        let now = state(lane).await;
+        if now == *reference {
+            return Ok(());
+        }
+        if began.elapsed() > PATIENCE / 3 {
+            let mut text = String::from("it does not come to the same end:");
+            let _ = write!(
+                text,
+                "{}\nit wrote {:?}",
+                difference(reference, &now),
+                life.gate.writes()
+            );
+            return Err(text);
+        }
+        tokio::time::sleep(LOOK * 4).await;
+    }
+}
+
+/// One more operator finds nothing to do.
+async fn rest(lane: &Lane, reference: &BTreeMap<String, String>) -> Result<(), String> {
+    let life = lane.start();
+    life.ready().await;
+    life.quiet(LOOK * 8).await;
+    let writes = life.gate.writes();
+    life.kill().await;
+    if !writes.is_empty() {
+        return Err(format!("the next one still writes: {writes:?}"));
+    }
+    let now = state(lane).await;
+    if now == *reference {
+        Ok(())
+    } else {
+        Err(format!(
+            "it does not stay so:{}",
+            difference(reference, &now)
+        ))
+    }
+}
+
+fn difference(wanted: &BTreeMap<String, String>, found: &BTreeMap<String, String>) -> String {
+    let mut text = String::new();
+    for (name, value) in wanted {
+        match found.get(name) {
+            None => drop(write!(text, "\n  missing {name}")),
+            Some(other) if other != value => {
+                let _ = write!(text, "\n  {name}\n    wanted {value}\n    found  {other}");
+            }
+            Some(_) => {}
+        }
+    }
+    for name in found.keys().filter(|name| !wanted.contains_key(*name)) {
+        let _ = write!(text, "\n  too much {name} {}", found[name]);
+    }
+    text
+}
+
+fn lock<T>(what: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
