@@ -5,8 +5,10 @@
 
 mod gate;
 mod lane;
+mod misoperation;
 mod model;
 mod points;
 mod scenarios;
+mod semantics;
 mod state;
 mod wire;

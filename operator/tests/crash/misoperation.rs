@@ -1,0 +1,508 @@
+//! Users make mistakes and mend them, thousands of times: what runs is never disturbed by an object
+//! that is invalid.
+//!
+//! Ten thousand times from what the watches say to the plan, which decides everything that runs: in
+//! NATS, and in Kubernetes, whose objects are a function of it. A few hundred times through the whole
+//! operator, which may then write statuses and events and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use kube::core::DynamicObject;
+use kube::runtime::watcher::Event;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use serde_json::{Value, json};
+use vrsky_broker::Keys;
+use vrsky_compiler::{Compiler, Severity, compile};
+use vrsky_operator::index::{Index, Key};
+use vrsky_operator::inventory::Inventory;
+use vrsky_operator::kinds::Kind;
+use vrsky_operator::world::{self, Before, Incumbents};
+use vrsky_plan::Plan;
+
+use crate::lane::{Edit, LOOK, Lane};
+
+/// Through the compiler.
+const TRANSITIONS: usize = 10_000;
+/// Through the operator.
+const SAMPLE: usize = 300;
+/// So many objects are invalid at once, at most.
+const INVALID: usize = 3;
+
+/// An object, and what may be said of it.
+struct Subject {
+    kind: Kind,
+    namespace: &'static str,
+    name: &'static str,
+    valid: Vec<Value>,
+    invalid: Vec<Value>,
+}
+
+/// One change of one object.
+struct Transition {
+    subject: usize,
+    is_valid: bool,
+    spec: Value,
+}
+
+/// Decides what happens next.
+struct Users {
+    random: StdRng,
+    invalid: BTreeSet<usize>,
+}
+
+impl Users {
+    fn new() -> Self {
+        let seed = std::env::var("VRSKY_SEED").map_or(1, |text| text.parse().unwrap());
+        println!("VRSKY_SEED={seed}");
+        let random = StdRng::seed_from_u64(seed);
+        Self {
+            random,
+            invalid: BTreeSet::new(),
+        }
+    }
+
+    fn next(&mut self, subjects: &[Subject]) -> Transition {
+        let subject = self.random.random_range(0..subjects.len());
+        let breaks = self.random.random_bool(0.5)
+            && (self.invalid.len() < INVALID || self.invalid.contains(&subject));
+        let choices = if breaks {
+            &subjects[subject].invalid
+        } else {
+            &subjects[subject].valid
+        };
+        if breaks {
+            self.invalid.insert(subject);
+        } else {
+            self.invalid.remove(&subject);
+        }
+        let spec = choices.choose(&mut self.random).unwrap().clone();
+        Transition {
+            subject,
+            is_valid: !breaks,
+            spec,
+        }
+    }
+}
+
+/// The operator's way from what it sees to the plan, without its ends.
+#[derive(Default)]
+struct Way {
+    index: Index,
+    inventory: Inventory,
+    before: Before,
+    incumbents: Incumbents,
+    compiler: Compiler,
+}
+
+impl Way {
+    fn new() -> Self {
+        let mut way = Self::default();
+        for kind in Kind::ALL {
+            way.index.take(kind, Event::Init);
+            way.index.take(kind, Event::InitDone);
+        }
+        for namespace in ["acme", "globex"] {
+            way.see(Kind::Namespace, "", namespace, 1, &Value::Null);
+        }
+        way
+    }
+
+    fn see(&mut self, kind: Kind, namespace: &str, name: &str, generation: usize, spec: &Value) {
+        let resource = kind.resource();
+        let mut object = json!({
+            "apiVersion": resource.api_version,
+            "kind": resource.kind,
+            "metadata": {"name": name, "uid": format!("uid-of-{}-{name}", kind.name()),
+                "generation": generation, "resourceVersion": generation.to_string()},
+            "spec": spec,
+        });
+        if !namespace.is_empty() {
+            object["metadata"]["namespace"] = json!(namespace);
+        }
+        let object: DynamicObject = serde_json::from_value(object).unwrap();
+        self.index.take(kind, Event::Apply(object));
+    }
+
+    /// The plan, and the objects that errors were found in.
+    fn plan(&mut self) -> (Plan, BTreeSet<String>) {
+        self.inventory = self.inventory.follow(&self.index);
+        let incumbents = std::mem::take(&mut self.incumbents);
+        let now = Timestamp::UNIX_EPOCH;
+        let world = world::build(&self.index, &self.inventory, &self.before, incumbents, now);
+        let compiled = self.compiler.compile(&world);
+        let errors = compiled.diagnostics.iter();
+        let wrong: BTreeSet<String> = errors
+            .filter(|it| it.severity == Severity::Error)
+            .map(|it| world.documents[it.primary.document].origin.clone())
+            .collect();
+        for (key, seen) in Kind::OURS.into_iter().flat_map(|kind| self.index.of(kind)) {
+            if !wrong.contains(&key.origin()) {
+                self.before.insert(key.clone(), seen.text.clone());
+            }
+        }
+        let tenants = compiled.plan.tenants.iter();
+        self.incumbents = tenants
+            .flat_map(|(name, tenant)| {
+                let programs = tenant.programs.iter();
+                programs.map(|(flow, it)| ((name.clone(), flow.clone()), it.clone()))
+            })
+            .collect();
+        (compiled.plan, wrong)
+    }
+
+    /// The same from nothing: without a memory of any kind.
+    fn plan_anew(&self) -> Plan {
+        let (before, none) = (Before::new(), Incumbents::new());
+        let now = Timestamp::UNIX_EPOCH;
+        compile(&world::build(
+            &self.index,
+            &self.inventory,
+            &before,
+            none,
+            now,
+        ))
+        .plan
+    }
+}
+
+#[test]
+fn an_invalid_object_changes_nothing_of_the_plan() {
+    let subjects = subjects();
+    let mut users = Users::new();
+    let mut way = Way::new();
+    // Sees what is valid, and nothing else.
+    let mut ideal = Way::new();
+    for it in &subjects {
+        way.see(it.kind, it.namespace, it.name, 1, &it.valid[0]);
+        ideal.see(it.kind, it.namespace, it.name, 1, &it.valid[0]);
+    }
+    let (mut last, wrong) = way.plan();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let programs = last.tenants.values().map(|tenant| tenant.programs.len());
+    assert_eq!(programs.sum::<usize>(), 4, "every flow runs");
+    let (mut broken, mut withheld, mut whole) = (0, 0, 0);
+    for number in 0..TRANSITIONS {
+        let transition = users.next(&subjects);
+        let it = &subjects[transition.subject];
+        way.see(it.kind, it.namespace, it.name, number + 2, &transition.spec);
+        let (plan, wrong) = way.plan();
+        let said = format!(
+            "{number}: {} {} becomes {}",
+            it.kind.name(),
+            it.name,
+            transition.spec
+        );
+        let origin = Key::new(it.kind, it.namespace, it.name).origin();
+        if transition.is_valid {
+            ideal.see(it.kind, it.namespace, it.name, number + 2, &transition.spec);
+        } else {
+            broken += 1;
+            assert!(wrong.contains(&origin), "{said}: nothing is found");
+            assert_eq!(plan, last, "{said}");
+        }
+        let (wanted, _) = ideal.plan();
+        if users.invalid.is_empty() {
+            whole += 1;
+            assert!(wrong.is_empty(), "{said}: {wrong:?}");
+            assert_eq!(plan, wanted, "{said}");
+            if whole % 50 == 0 {
+                assert_eq!(plan, ideal.plan_anew(), "{said}");
+            }
+        } else if transition.is_valid {
+            withheld += usize::from(plan != wanted);
+            each_runs_as_before_or_as_said(&last, &plan, &wanted, &said);
+        }
+        last = plan;
+    }
+    println!(
+        "{TRANSITIONS} transitions: {broken} to something invalid, {whole} after which all was \
+         valid, {withheld} valid ones that waited for another object"
+    );
+    assert!(broken > TRANSITIONS / 4 && whole > TRANSITIONS / 20);
+}
+
+/// A change that waits for an invalid object waits whole: each program is the last one, or the one
+/// that was asked for.
+fn each_runs_as_before_or_as_said(last: &Plan, plan: &Plan, wanted: &Plan, said: &str) {
+    let names: Vec<_> = plan.tenants.keys().collect();
+    assert_eq!(names, wanted.tenants.keys().collect::<Vec<_>>(), "{said}");
+    for (name, tenant) in &plan.tenants {
+        let (old, new) = (&last.tenants[name].programs, &wanted.tenants[name].programs);
+        assert_eq!(tenant.programs.len(), new.len(), "{said}");
+        for (flow, program) in &tenant.programs {
+            let is_known = old.get(flow) == Some(program) || new.get(flow) == Some(program);
+            assert!(
+                is_known,
+                "{said}: {flow} runs something that nobody asked for"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invalid_object_makes_the_operator_write_statuses_and_nothing_else() {
+    let subjects = subjects();
+    let mut users = Users::new();
+    let lane = Lane::new(&Keys::generate().unwrap()).await;
+    for name in ["acme", "globex"] {
+        lane.edit(&Edit::Create(format!(
+            "{{kind: Namespace, metadata: {{name: {name}}}}}"
+        )));
+    }
+    let mut now: BTreeMap<usize, Value> = BTreeMap::new();
+    for (number, it) in subjects.iter().enumerate() {
+        let mut object = json!({"kind": it.kind.name(), "metadata": {"name": it.name},
+            "spec": it.valid[0]});
+        if !it.namespace.is_empty() {
+            object["metadata"]["namespace"] = json!(it.namespace);
+        }
+        lane.edit(&Edit::Create(object.to_string()));
+        now.insert(number, it.valid[0].clone());
+    }
+    let life = lane.start();
+    life.ready().await;
+    life.quiet(LOOK * 40).await;
+    let (mut broken, mut told) = (0, 0);
+    for _ in 0..SAMPLE {
+        let transition = users.next(&subjects);
+        if now.insert(transition.subject, transition.spec.clone()) == Some(transition.spec.clone())
+        {
+            continue;
+        }
+        let it = &subjects[transition.subject];
+        life.gate.forget();
+        let rounds = life.rounds().await;
+        replace(&lane, it, &transition.spec);
+        while life.rounds().await == rounds {
+            tokio::time::sleep(LOOK).await;
+        }
+        life.quiet(LOOK * 12).await;
+        if transition.is_valid {
+            continue;
+        }
+        broken += 1;
+        let writes = life.gate.writes();
+        told += usize::from(writes.iter().any(|it| it.ends_with("/status")));
+        let others: Vec<&String> = writes
+            .iter()
+            .filter(|write| !write.ends_with("/status") && !write.contains("/events"))
+            .collect();
+        assert!(
+            others.is_empty(),
+            "{} {}: {others:?}",
+            it.name,
+            transition.spec
+        );
+    }
+    println!("{broken} invalid objects, {told} of them told in status");
+    assert!(broken > SAMPLE / 5);
+    assert_eq!(told, broken);
+    life.kill().await;
+    // Another operator, that never saw what was valid, leaves it in peace, too.
+    let next = lane.start();
+    next.ready().await;
+    next.quiet(LOOK * 12).await;
+    let writes = next.gate.writes();
+    let others = writes.iter().filter(|write| !write.ends_with("/status"));
+    let others: Vec<&String> = others.filter(|write| !write.contains("/events")).collect();
+    assert!(others.is_empty(), "{others:?}");
+    next.kill().await;
+}
+
+/// Says something else of an object, whole.
+fn replace(lane: &Lane, it: &Subject, spec: &Value) {
+    let plural = format!("{}s", it.kind.name().to_lowercase());
+    let path = match it.namespace {
+        "" => format!("/apis/vrsky.io/v1alpha1/{plural}/{}", it.name),
+        namespace => format!(
+            "/apis/vrsky.io/v1alpha1/namespaces/{namespace}/{plural}/{}",
+            it.name
+        ),
+    };
+    let mut object = lane.model.get(&path).unwrap();
+    object["spec"] = spec.clone();
+    let (status, said) = lane.model.ask(&http::Method::PUT, &path, "", &object);
+    assert!(status.is_success(), "{said}");
+}
+
+fn subjects() -> Vec<Subject> {
+    let mut all = tenancy();
+    all.extend(flows());
+    all
+}
+
+fn tenancy() -> Vec<Subject> {
+    let fields = json!({"id": "string", "total": "number", "country": "string"});
+    let wider = json!({"id": "string", "total": "number", "country": "string",
+        "note": "optional string"});
+    let grant = |more: Value| {
+        let mut spec = json!({"to": {"tenant": "globex"}, "topic": "orders"});
+        for (field, value) in more.as_object().unwrap() {
+            spec[field] = value.clone();
+        }
+        spec
+    };
+    vec![
+        Subject {
+            kind: Kind::Tenant,
+            namespace: "",
+            name: "acme",
+            valid: vec![
+                json!({"namespaces": ["acme"]}),
+                json!({"namespaces": ["acme"], "tier": "Dedicated"}),
+                json!({"namespaces": ["acme"], "quotas": {"flows": 50}}),
+            ],
+            invalid: vec![
+                json!({"namespaces": ["acme"], "tier": "Huge"}),
+                json!({"namespaces": "acme"}),
+                json!({"namespace": ["acme"]}),
+                json!({}),
+            ],
+        },
+        Subject {
+            kind: Kind::Tenant,
+            namespace: "",
+            name: "globex",
+            valid: vec![json!({"namespaces": ["globex"]})],
+            invalid: vec![json!({"namespaces": ["globex"], "colour": "blue"})],
+        },
+        Subject {
+            kind: Kind::Topic,
+            namespace: "acme",
+            name: "orders",
+            valid: vec![
+                json!({"contract": {"fields": fields}}),
+                json!({"contract": {"fields": wider}, "description": "with a note"}),
+            ],
+            invalid: vec![
+                json!({}),
+                json!({"contract": {"fields": {"id": "strin"}}}),
+                json!({"contrakt": {"fields": fields}}),
+                json!({"contract": {"schema": {"type": "objekt"}}}),
+                json!({"contract": 5}),
+            ],
+        },
+        Subject {
+            kind: Kind::Grant,
+            namespace: "acme",
+            name: "orders-for-globex",
+            valid: vec![
+                grant(json!({})),
+                grant(json!({"revocation": "Cut"})),
+                grant(json!({"expires": "2099-01-01T00:00:00Z"})),
+            ],
+            invalid: vec![
+                grant(json!({"expires": "soon"})),
+                grant(json!({"to": {}})),
+                grant(json!({"revocation": "Burn"})),
+                grant(json!({"topics": ["orders"]})),
+            ],
+        },
+        Subject {
+            kind: Kind::Connector,
+            namespace: "acme",
+            name: "alerts",
+            valid: vec![
+                json!({"from": "http", "with": {"url": "https://acme.example/one"}}),
+                json!({"from": "http", "with": {"url": "https://acme.example/two"}}),
+            ],
+            invalid: vec![
+                json!({"from": "htttp", "with": {"url": "https://acme.example/one"}}),
+                json!({"from": "http", "with": {"uri": "https://acme.example/one"}}),
+                json!({"with": {}}),
+            ],
+        },
+    ]
+}
+
+fn flows() -> Vec<Subject> {
+    let shop = |filter: &str, map: &str| {
+        json!({
+            "source": {"connector": "webhook", "with": {"path": "/shop"}, "contract": {"fields":
+                {"id": "string", "status": "string", "country": "string", "total": "number"}}},
+            "steps": [{"filter": filter}, {"map": map}],
+            "sinks": {"shared": {"topic": "orders"}},
+        })
+    };
+    let map = r#". = {"id": .id, "total": .total, "country": .country}"#;
+    let reader = |topic: &str, steps: Value, sink: Value| json!({"source": {"topic": topic}, "steps": steps, "sinks": {"out": sink}});
+    let log = json!({"connector": "log"});
+    let http = json!({"connector": "http", "with": {"url": "https://globex.example/in"}});
+    vec![
+        Subject {
+            kind: Kind::Flow,
+            namespace: "acme",
+            name: "shop",
+            valid: vec![
+                shop(".status == \"paid\"", map),
+                shop(".total > 5.0", map),
+                shop(".country != \"DE\"", map),
+            ],
+            invalid: vec![
+                shop(".staus == \"paid\"", map),
+                shop(".total", map),
+                shop(".total >", map),
+                shop(".total > 5.0", ". = {\"id\": .id}"),
+                json!({"source": {"connector": "webhok"}, "sinks": {"shared": {"topic": "orders"}}}),
+                json!({"source": "webhook"}),
+            ],
+        },
+        Subject {
+            kind: Kind::Flow,
+            namespace: "acme",
+            name: "audit",
+            valid: vec![
+                reader("orders", json!([]), log.clone()),
+                reader("orders", json!([{"filter": ".total > 9.0"}]), log.clone()),
+            ],
+            invalid: vec![
+                reader("order", json!([]), log.clone()),
+                reader("orders", json!([{"filtr": ".total > 9.0"}]), log.clone()),
+                reader("orders", json!([]), json!({"connector": "lug"})),
+            ],
+        },
+        Subject {
+            kind: Kind::Flow,
+            namespace: "acme",
+            name: "alarm",
+            valid: vec![
+                reader("orders", json!([]), json!({"connector": "alerts"})),
+                reader(
+                    "orders",
+                    json!([{"filter": ".id != \"\""}]),
+                    json!({"connector": "alerts"}),
+                ),
+            ],
+            invalid: vec![reader("orders", json!([]), json!({"connector": "alert"}))],
+        },
+        Subject {
+            kind: Kind::Flow,
+            namespace: "globex",
+            name: "fulfil",
+            valid: vec![
+                reader("acme/orders", json!([]), http.clone()),
+                reader(
+                    "acme/orders",
+                    json!([{"map": ". = {\"order\": .id}"}]),
+                    http.clone(),
+                ),
+            ],
+            invalid: vec![
+                reader("acme/secrets", json!([]), http.clone()),
+                reader(
+                    "acme/orders",
+                    json!([{"map": ". = {\"order\": .nr}"}]),
+                    http,
+                ),
+                reader(
+                    "acme/orders",
+                    json!([]),
+                    json!({"connector": "http", "with": {}}),
+                ),
+            ],
+        },
+    ]
+}

@@ -1,0 +1,533 @@
+//! The model answers as the API server does: the same requests to both, the same answers. What is
+//! compared is what the operator depends on: codes and reasons, generations, whether a version or a
+//! UID is another one, finalizers, what server-side apply takes away and leaves, watches, and what
+//! ends by itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use futures_util::StreamExt;
+use http::Request;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::{Value, json};
+use vrsky_e2e::cluster::Api;
+use vrsky_e2e::program;
+
+use crate::gate::Gate;
+use crate::model::Model;
+
+const MERGE: &str = "application/merge-patch+json";
+const APPLY: &str = "application/apply-patch+yaml";
+const SOON: Duration = Duration::from_secs(30);
+
+const TOPICS: &str = "/apis/vrsky.io/v1alpha1/namespaces/acme/topics";
+const MAPS: &str = "/api/v1/namespaces/acme/configmaps";
+const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/acme/deployments";
+const BY_US: &str = "fieldManager=vrsky-operator&force=true";
+
+/// Somebody who asks, and writes down what is answered.
+struct Asker {
+    client: Client,
+    /// The UID and version last seen at each path.
+    seen: BTreeMap<String, (Value, Value)>,
+    answers: Vec<(String, Value)>,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_model_answers_as_the_api_server_does() {
+    let api = Api::with_controllers().unwrap();
+    let kinds = program::repository().join("charts/vrsky-crds/templates");
+    api.kubectl().apply_files(&kinds).unwrap();
+    let all = ["--for=condition=Established", "crd", "--all"];
+    api.kubectl().wait(&all, SOON).unwrap();
+    let _there_may_be_one = rustls::crypto::ring::default_provider().install_default();
+    let file = Kubeconfig::read_from(api.kubectl().kubeconfig()).unwrap();
+    let options = KubeConfigOptions::default();
+    let config = Config::from_custom_kubeconfig(file, &options)
+        .await
+        .unwrap();
+    let real = tell(Client::try_from(config).unwrap()).await;
+
+    let model = Model::new();
+    // The real one's first versions are long forgotten.
+    model.compact();
+    model.compact();
+    let modelled = tell(model.client(&Arc::new(Gate::default()))).await;
+
+    assert_eq!(real.len(), modelled.len());
+    let differences: Vec<String> = real
+        .iter()
+        .zip(&modelled)
+        .filter(|(real, modelled)| real != modelled)
+        .map(|((what, real), (_, modelled))| format!("{what}\n  real  {real}\n  model {modelled}"))
+        .collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    println!("{} answers are the same", real.len());
+}
+
+async fn tell(client: Client) -> Vec<(String, Value)> {
+    let mut asker = Asker {
+        client,
+        seen: BTreeMap::new(),
+        answers: Vec::new(),
+    };
+    asker.namespaces().await;
+    asker.statuses().await;
+    asker.specs().await;
+    asker.finalizers().await;
+    asker.versions().await;
+    asker.deployments().await;
+    asker.watches().await;
+    asker.ends().await;
+    asker.answers
+}
+
+impl Asker {
+    async fn namespaces(&mut self) {
+        let acme = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "acme"}});
+        self.post("a namespace", "/api/v1/namespaces", &acme).await;
+        self.post("it again", "/api/v1/namespaces", &acme).await;
+        self.get("it", "/api/v1/namespaces/acme").await;
+        self.post("a topic", TOPICS, &topic("orders")).await;
+        self.post("it again", TOPICS, &topic("orders")).await;
+        let nowhere = TOPICS.replace("acme", "nowhere");
+        self.post("a topic in no namespace", &nowhere, &topic("orders"))
+            .await;
+        self.get("a topic that is not there", &format!("{TOPICS}/none"))
+            .await;
+    }
+
+    async fn statuses(&mut self) {
+        let path = format!("{TOPICS}/orders/status?{BY_US}");
+        let ready = json!({"type": "Ready", "status": "True", "reason": "Ready", "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z", "observedGeneration": 1});
+        let with = |kind: &str| {
+            let mut condition = ready.clone();
+            condition["type"] = json!(kind);
+            condition
+        };
+        let status = |conditions: Vec<Value>, more: Value| {
+            let mut object = json!({"apiVersion": "vrsky.io/v1alpha1", "kind": "Topic",
+                "status": {"observedGeneration": 1, "conditions": conditions}});
+            for (field, value) in more.as_object().unwrap() {
+                object["status"][field] = value.clone();
+            }
+            object
+        };
+        let three = vec![with("Accepted"), with("Programmed"), ready.clone()];
+        let two = vec![with("Accepted"), ready.clone()];
+        let more = json!({"readers": 3});
+        self.patch("a status", &path, APPLY, &status(two.clone(), json!({})))
+            .await;
+        self.patch("the same", &path, APPLY, &status(two.clone(), json!({})))
+            .await;
+        self.patch("a condition between", &path, APPLY, &status(three, more))
+            .await;
+        self.patch("without it", &path, APPLY, &status(two.clone(), json!({})))
+            .await;
+        let missing = format!("{TOPICS}/none/status?{BY_US}");
+        self.patch("of nothing", &missing, APPLY, &status(two, json!({})))
+            .await;
+        self.get("a topic with a status", &format!("{TOPICS}/orders"))
+            .await;
+    }
+
+    async fn specs(&mut self) {
+        let path = format!("{TOPICS}/orders");
+        let edit = json!({"spec": {"description": "orders"}});
+        self.patch("an edit", &path, MERGE, &edit).await;
+        self.patch("the same", &path, MERGE, &edit).await;
+        let mark = json!({"metadata": {"annotations": {"example.com/by": "anna"}}});
+        self.patch("an annotation", &path, MERGE, &mark).await;
+        let forged = json!({"status": {"observedGeneration": 99}});
+        self.patch("a status by the wrong door", &path, MERGE, &forged)
+            .await;
+        let stale = json!({"metadata": {"resourceVersion": "1"}, "spec": {"description": "x"}});
+        self.patch("a stale edit", &path, MERGE, &stale).await;
+        let unsaid = json!({"spec": {"description": null}});
+        self.patch("a field taken away", &path, MERGE, &unsaid)
+            .await;
+        let of_nothing = format!("{TOPICS}/none");
+        self.patch("an edit of nothing", &of_nothing, MERGE, &edit)
+            .await;
+    }
+
+    async fn finalizers(&mut self) {
+        let path = format!("{TOPICS}/orders?{BY_US}");
+        let uid = self.seen[&format!("{TOPICS}/orders")].0.clone();
+        let ours = |finalizers: Value, uid: &Value| {
+            let mut object = json!({"apiVersion": "vrsky.io/v1alpha1", "kind": "Topic",
+                "metadata": {"name": "orders", "uid": uid}});
+            if !finalizers.is_null() {
+                object["metadata"]["finalizers"] = finalizers;
+            }
+            object
+        };
+        let kept = json!(["vrsky.io/finalizer"]);
+        let stranger = json!("11111111-1111-4111-8111-111111111111");
+        self.patch("a finalizer", &path, APPLY, &ours(kept.clone(), &uid))
+            .await;
+        self.patch("the same", &path, APPLY, &ours(kept.clone(), &uid))
+            .await;
+        self.patch(
+            "of another object",
+            &path,
+            APPLY,
+            &ours(kept.clone(), &stranger),
+        )
+        .await;
+        let missing = format!("{TOPICS}/none?{BY_US}");
+        let mut none = ours(kept, &stranger);
+        none["metadata"]["name"] = json!("none");
+        self.patch("of nothing", &missing, APPLY, &none).await;
+        let both =
+            json!({"metadata": {"finalizers": ["vrsky.io/finalizer", "example.com/theirs"]}});
+        self.patch(
+            "somebody else's beside it",
+            &format!("{TOPICS}/orders"),
+            MERGE,
+            &both,
+        )
+        .await;
+
+        let object = format!("{TOPICS}/orders");
+        let wrong = json!({"preconditions": {"uid": stranger}});
+        self.delete("the deletion of another object", &object, &wrong)
+            .await;
+        let wrong = json!({"preconditions": {"uid": uid, "resourceVersion": "1"}});
+        self.delete("the deletion of another version", &object, &wrong)
+            .await;
+        let right = json!({"preconditions": {"uid": uid, "resourceVersion": self.seen[&object].1}});
+        self.delete("the deletion", &object, &right).await;
+        self.delete("it again", &object, &json!({})).await;
+        self.get("what is being deleted", &object).await;
+        let late = ours(json!(["vrsky.io/finalizer", "vrsky.io/late"]), &uid);
+        self.patch("a finalizer too late", &path, APPLY, &late)
+            .await;
+        let status = json!({"apiVersion": "vrsky.io/v1alpha1", "kind": "Topic",
+            "status": {"observedGeneration": 3, "conditions": []}});
+        let door = format!("{TOPICS}/orders/status?{BY_US}");
+        self.patch("a status of what is being deleted", &door, APPLY, &status)
+            .await;
+        self.patch("ours off", &path, APPLY, &ours(Value::Null, &uid))
+            .await;
+        self.get("theirs is left", &object).await;
+        let free = json!({"metadata": {"finalizers": null}});
+        self.patch("theirs off", &object, MERGE, &free).await;
+        self.get("gone", &object).await;
+        self.delete("the deletion of nothing", &object, &json!({}))
+            .await;
+        self.post("made again", TOPICS, &topic("orders")).await;
+        self.patch(
+            "a finalizer for the former one",
+            &path,
+            APPLY,
+            &ours(json!([]), &uid),
+        )
+        .await;
+    }
+
+    async fn versions(&mut self) {
+        let map = |version: Value, text: &str| {
+            let mut map = json!({"apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": {"name": "own", "namespace": "acme"}, "data": {"file": text}});
+            if !version.is_null() {
+                map["metadata"]["resourceVersion"] = version;
+            }
+            map
+        };
+        let path = format!("{MAPS}/own");
+        self.put("what is not there", &path, &map(json!("1"), "zero"))
+            .await;
+        self.post("a map", MAPS, &map(Value::Null, "one")).await;
+        let first = self.seen[&path].1.clone();
+        self.put("a replacement", &path, &map(first.clone(), "two"))
+            .await;
+        self.put("a stale one", &path, &map(first, "three")).await;
+        let now = self.seen[&path].1.clone();
+        self.put("the same", &path, &map(now, "two")).await;
+        self.get("it", &path).await;
+    }
+
+    async fn deployments(&mut self) {
+        let labels = json!({"app.kubernetes.io/name": "vrsky-runtime"});
+        let deployment = |annotations: Value| {
+            json!({"apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {"name": "runtime", "namespace": "acme", "labels": labels,
+                    "annotations": annotations},
+                "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": {
+                    "metadata": {"labels": labels},
+                    "spec": {"containers": [{"name": "runtime", "image": "example/runtime:1"}]}}}})
+        };
+        let path = format!("{DEPLOYMENTS}/runtime");
+        let door = format!("{path}?{BY_US}");
+        let two = deployment(json!({"vrsky.io/hash": "1", "vrsky.io/old": "x"}));
+        let one = deployment(json!({"vrsky.io/hash": "2"}));
+        self.patch("a deployment", &door, APPLY, &two).await;
+        self.patch("the same", &door, APPLY, &two).await;
+        let scaled = json!({"spec": {"replicas": 0}, "metadata": {"labels": {"team": "blue"}}});
+        self.patch("scaled by somebody", &path, MERGE, &scaled)
+            .await;
+        self.patch("taken back", &door, APPLY, &one).await;
+        self.patch("the same", &door, APPLY, &one).await;
+        self.get("it", &path).await;
+        let (uid, version) = self.seen[&path].clone();
+        let old = json!({"preconditions": {"uid": uid, "resourceVersion": "1"},
+            "propagationPolicy": "Background"});
+        self.delete("the deletion of an old one", &path, &old).await;
+        let seen = json!({"preconditions": {"uid": uid, "resourceVersion": version},
+            "propagationPolicy": "Background"});
+        self.delete("the deletion", &path, &seen).await;
+        self.get("gone", &path).await;
+    }
+
+    async fn watches(&mut self) {
+        let list = self.raw("GET", TOPICS, "", &Value::Null).await.1;
+        let names = list["items"].as_array().unwrap().iter();
+        let names: Vec<&Value> = names.map(|it| &it["metadata"]["name"]).collect();
+        self.answers.push((
+            "a list".to_owned(),
+            json!({"kind": list["kind"], "names": names}),
+        ));
+        let version = list["metadata"]["resourceVersion"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let path = format!("{TOPICS}/watched");
+        self.post("a topic that is watched", TOPICS, &topic("watched"))
+            .await;
+        let label = |value: Value| json!({"metadata": {"labels": {"colour": value}}});
+        self.patch("labelled", &path, MERGE, &label(json!("blue")))
+            .await;
+        self.patch(
+            "edited",
+            &path,
+            MERGE,
+            &json!({"spec": {"description": "x"}}),
+        )
+        .await;
+        self.patch("labelled no more", &path, MERGE, &label(Value::Null))
+            .await;
+        self.delete("deleted", &path, &json!({})).await;
+        let all = format!("{TOPICS}?watch=1&resourceVersion={version}");
+        self.watch("all of it", &all, 5).await;
+        let blue = format!("{all}&labelSelector=colour%3Dblue");
+        self.watch("while it is blue", &blue, 3).await;
+        let old = format!("{TOPICS}?watch=1&resourceVersion=1");
+        self.watch("from a version that is forgotten", &old, 1)
+            .await;
+    }
+
+    async fn ends(&mut self) {
+        let map = |name: &str| {
+            json!({"apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": {"name": name, "namespace": "acme"}})
+        };
+        self.post("an owner", MAPS, &map("owner")).await;
+        let mut owned = map("owned");
+        owned["metadata"]["ownerReferences"] = json!([{"apiVersion": "v1", "kind": "ConfigMap",
+            "name": "owner", "uid": self.seen[&format!("{MAPS}/owner")].0}]);
+        self.post("what it owns", MAPS, &owned).await;
+        self.delete("the owner deleted", &format!("{MAPS}/owner"), &json!({}))
+            .await;
+        self.gone("what it owned goes", &format!("{MAPS}/owned"))
+            .await;
+
+        let kept = json!({"metadata": {"finalizers": ["example.com/theirs"]}});
+        let topic_path = format!("{TOPICS}/orders");
+        self.patch("a topic that is kept", &topic_path, MERGE, &kept)
+            .await;
+        self.delete(
+            "its namespace deleted",
+            "/api/v1/namespaces/acme",
+            &json!({}),
+        )
+        .await;
+        self.post("a newcomer", TOPICS, &topic("late")).await;
+        self.deleting("the topic is being deleted", &topic_path)
+            .await;
+        let free = json!({"metadata": {"finalizers": null}});
+        self.patch("it is let go", &topic_path, MERGE, &free).await;
+        self.gone("the namespace ends", "/api/v1/namespaces/acme")
+            .await;
+        self.get("with what was in it", &format!("{MAPS}/own"))
+            .await;
+    }
+}
+
+/// Asking.
+impl Asker {
+    async fn get(&mut self, what: &str, path: &str) {
+        self.ask(what, "GET", path, "", &Value::Null).await;
+    }
+
+    async fn post(&mut self, what: &str, path: &str, body: &Value) {
+        self.ask(what, "POST", path, "application/json", body).await;
+    }
+
+    async fn put(&mut self, what: &str, path: &str, body: &Value) {
+        self.ask(what, "PUT", path, "application/json", body).await;
+    }
+
+    async fn patch(&mut self, what: &str, path: &str, form: &str, body: &Value) {
+        self.ask(what, "PATCH", path, form, body).await;
+    }
+
+    async fn delete(&mut self, what: &str, path: &str, body: &Value) {
+        self.ask(what, "DELETE", path, "application/json", body)
+            .await;
+    }
+
+    async fn ask(&mut self, what: &str, method: &str, path: &str, form: &str, body: &Value) {
+        let (code, object) = self.raw(method, path, form, body).await;
+        let mut plain = path
+            .split('?')
+            .next()
+            .unwrap()
+            .trim_end_matches("/status")
+            .to_owned();
+        if method == "POST" {
+            let name = body["metadata"]["name"].as_str().unwrap();
+            plain = format!("{plain}/{name}");
+        }
+        let noted = self.digest(&plain, code, &object);
+        self.answers
+            .push((format!("{method} {path}: {what}"), noted));
+    }
+
+    /// What counts of an answer.
+    fn digest(&mut self, path: &str, code: u16, object: &Value) -> Value {
+        if object["kind"] == "Status" {
+            return json!({"code": code, "status": object["status"], "reason": object["reason"]});
+        }
+        let metadata = &object["metadata"];
+        let now = (metadata["uid"].clone(), metadata["resourceVersion"].clone());
+        let before = self.seen.insert(path.to_owned(), now.clone());
+        let mut labels = metadata["labels"].clone();
+        if let Some(labels) = labels.as_object_mut() {
+            labels.remove("kubernetes.io/metadata.name");
+        }
+        if labels.as_object().is_some_and(serde_json::Map::is_empty) {
+            labels = Value::Null;
+        }
+        let mut annotations = metadata["annotations"].clone();
+        if let Some(annotations) = annotations.as_object_mut() {
+            // A controller that has not run yet, or has.
+            annotations.remove("deployment.kubernetes.io/revision");
+        }
+        let is_ours = object["apiVersion"] == "vrsky.io/v1alpha1";
+        json!({
+            "code": code,
+            "kind": object["kind"],
+            "name": metadata["name"],
+            "namespace": metadata["namespace"],
+            "another uid": before.as_ref().is_some_and(|it| it.0 != now.0),
+            "another version": before.as_ref().is_some_and(|it| it.1 != now.1),
+            "generation": metadata["generation"],
+            "finalizers": metadata["finalizers"],
+            "labels": labels,
+            "annotations": annotations,
+            "deleting": metadata["deletionTimestamp"].is_string(),
+            "spec": if is_ours { &object["spec"] } else { &object["spec"]["replicas"] },
+            "data": object["data"],
+            "status": if is_ours { &object["status"] } else { &object["status"]["phase"] },
+        })
+    }
+
+    /// The first events of a watch.
+    async fn watch(&mut self, what: &str, path: &str, count: usize) {
+        let response = self
+            .client
+            .send(request("GET", path, "", &Value::Null))
+            .await
+            .unwrap();
+        let code = response.status().as_u16();
+        let mut chunks = Body::new(response.into_body()).into_data_stream();
+        let mut text = String::new();
+        while text.lines().count() < count || !text.ends_with('\n') {
+            let chunk = tokio::time::timeout(SOON, chunks.next()).await.unwrap();
+            let Some(chunk) = chunk else { break };
+            text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
+        }
+        let events: Vec<Value> = text
+            .lines()
+            .take(count)
+            .map(|line| {
+                let event: Value = serde_json::from_str(line).unwrap();
+                let object = &event["object"];
+                json!([
+                    event["type"],
+                    object["metadata"]["name"],
+                    object["metadata"]["generation"],
+                    object["reason"],
+                    object["code"]
+                ])
+            })
+            .collect();
+        self.answers
+            .push((what.to_owned(), json!({"code": code, "events": events})));
+    }
+
+    /// Waits until there is nothing at a path.
+    async fn gone(&mut self, what: &str, path: &str) {
+        self.until(path, |code, _| code == 404).await;
+        self.answers.push((what.to_owned(), Value::Null));
+    }
+
+    async fn deleting(&mut self, what: &str, path: &str) {
+        self.until(path, |_, object| {
+            object["metadata"]["deletionTimestamp"].is_string()
+        })
+        .await;
+        self.get(what, path).await;
+    }
+
+    async fn until(&self, path: &str, holds: impl Fn(u16, &Value) -> bool) {
+        let began = Instant::now();
+        loop {
+            let (code, object) = self.raw("GET", path, "", &Value::Null).await;
+            if holds(code, &object) {
+                return;
+            }
+            assert!(began.elapsed() < SOON, "{path}: {object}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn raw(&self, method: &str, path: &str, form: &str, body: &Value) -> (u16, Value) {
+        let response = self
+            .client
+            .send(request(method, path, form, body))
+            .await
+            .unwrap();
+        let code = response.status().as_u16();
+        let body = Body::new(response.into_body());
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        (code, serde_json::from_slice(&bytes).unwrap())
+    }
+}
+
+fn request(method: &str, path: &str, form: &str, body: &Value) -> Request<kube::client::Body> {
+    let bytes = if body.is_null() {
+        Vec::new()
+    } else {
+        body.to_string().into_bytes()
+    };
+    let mut request = Request::builder().method(method).uri(path);
+    if !form.is_empty() {
+        request = request.header("content-type", form);
+    }
+    request.body(kube::client::Body::from(bytes)).unwrap()
+}
+
+fn topic(name: &str) -> Value {
+    json!({
+        "apiVersion": "vrsky.io/v1alpha1",
+        "kind": "Topic",
+        "metadata": {"name": name, "namespace": "acme"},
+        "spec": {"contract": {"fields": {"id": "string"}}},
+    })
+}
