@@ -133,14 +133,12 @@ impl Frame {
         let subject = self.words.get(1)?;
         let words: Vec<&str> = subject.split('.').collect();
         let is_write = match words.as_slice() {
-            ["$SYS", "REQ", "CLAIMS", "UPDATE"] => true,
-            ["$JS", "API", "STREAM", verb, ..] => {
-                matches!(*verb, "CREATE" | "UPDATE" | "DELETE" | "PURGE")
-            }
             // The operator reads these two by consumers of the moment.
             ["$JS", "API", "CONSUMER", _, "KV_programs" | "REPORTS", ..] => false,
-            ["$JS", "API", "CONSUMER", verb, ..] => matches!(*verb, "CREATE" | "DELETE"),
-            ["$KV", ..] => true,
+            ["$JS", "API", "STREAM" | "CONSUMER", verb, ..] => {
+                matches!(*verb, "CREATE" | "UPDATE" | "DELETE" | "PURGE")
+            }
+            ["$SYS", "REQ", "CLAIMS", "UPDATE"] | ["$KV", ..] => true,
             _ => false,
         };
         is_write.then(|| subject.clone())

@@ -115,39 +115,45 @@ fn listed(place: &str) -> Listed {
 }
 
 /// Takes away what was applied the last time and is not any more.
-fn take_away(value: &mut Value, last: &Value, now: &Value, others: &[&Value], place: &str) {
-    match (value, last) {
-        (Value::Object(value), Value::Object(last)) => {
-            for (field, last) in last {
+fn take_away(value: &mut Value, former: &Value, wanted: &Value, others: &[&Value], place: &str) {
+    match (value, former) {
+        (Value::Object(value), Value::Object(former)) => {
+            for (field, former) in former {
                 let Some(held) = value.get_mut(field) else {
                     continue;
                 };
-                let others: Vec<&Value> = others.iter().filter_map(|it| it.get(field)).collect();
+                let foreign: Vec<&Value> = others.iter().filter_map(|it| it.get(field)).collect();
                 let place = format!("{place}.{field}");
-                let now = now.get(field);
-                let is_composed = last.is_object() || !matches!(listed(&place), Listed::Whole);
+                let still = wanted.get(field);
+                let is_composed = former.is_object() || !matches!(listed(&place), Listed::Whole);
                 if is_composed {
-                    take_away(held, last, now.unwrap_or(&Value::Null), &others, &place);
+                    take_away(
+                        held,
+                        former,
+                        still.unwrap_or(&Value::Null),
+                        &foreign,
+                        &place,
+                    );
                 }
                 let is_left = is_composed && !is_empty(held);
-                if now.is_none() && others.is_empty() && !is_left {
+                if still.is_none() && foreign.is_empty() && !is_left {
                     value.remove(field);
                 }
             }
         }
-        (Value::Array(held), Value::Array(last)) => {
+        (Value::Array(held), Value::Array(former)) => {
             let same = |left: &Value, right: &Value| match listed(place) {
                 Listed::By(key) => left[key] == right[key],
                 _ => left == right,
             };
-            let has = |list: &Value, one: &Value| {
+            let is_in = |list: &Value, one: &Value| {
                 let list = list.as_array();
                 list.into_iter().flatten().any(|it| same(it, one))
             };
             held.retain(|one| {
-                !last.iter().any(|it| same(it, one))
-                    || has(now, one)
-                    || others.iter().any(|list| has(list, one))
+                !former.iter().any(|it| same(it, one))
+                    || is_in(wanted, one)
+                    || others.iter().any(|list| is_in(list, one))
             });
         }
         _ => {}

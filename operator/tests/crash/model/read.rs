@@ -52,7 +52,8 @@ impl Store {
                 (true, false) => ("DELETED", &event.before),
             };
             let line = json!({"type": word, "object": object});
-            lines.push_str(&format!("{line}\n"));
+            lines.push_str(&line.to_string());
+            lines.push('\n');
         }
         Ok((lines, self.version))
     }

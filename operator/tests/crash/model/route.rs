@@ -25,9 +25,9 @@ impl Route {
     pub(crate) fn parse(uri: &str) -> Option<Self> {
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
         let mut parts = path.trim_start_matches('/').split('/').collect::<Vec<_>>();
-        let version = match parts.first()? {
-            &"api" => parts.drain(..2).nth(1)?.to_owned(),
-            &"apis" => parts.drain(..3).skip(1).collect::<Vec<_>>().join("/"),
+        let version = match *parts.first()? {
+            "api" => parts.drain(..2).nth(1)?.to_owned(),
+            "apis" => parts.drain(..3).skip(1).collect::<Vec<_>>().join("/"),
             _ => return None,
         };
         let mut namespace = "";

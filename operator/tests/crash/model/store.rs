@@ -134,20 +134,16 @@ impl Store {
             "{} {} {} {born}",
             path.resource.plural, path.namespace, path.name
         );
-        let digest = Sha256::digest(text.as_bytes());
-        let hex: String = digest
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let (a, b, c, d, e) = (
-            &hex[..8],
-            &hex[8..12],
-            &hex[13..16],
-            &hex[17..20],
-            &hex[20..],
-        );
-        format!("{a}-{b}-4{c}-a{d}-{e}")
+        let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+        let number = |range: std::ops::Range<usize>| {
+            let bytes = digest[range].iter();
+            bytes.fold(0_u64, |all, byte| all << 8 | u64::from(*byte))
+        };
+        let (one, two, three, four) = (number(0..4), number(4..6), number(6..8), number(8..14));
+        format!(
+            "{one:08x}-{two:04x}-4{:03x}-a000-{four:012x}",
+            three & 0xfff
+        )
     }
 
     /// The namespace of that name.
