@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::check::{self, Issue};
+use crate::kinds::Kind;
 use crate::object::{Object, Source};
 use crate::path::Path;
 use crate::yaml::{self, Broken, Node, Value};
@@ -89,8 +90,7 @@ fn read(document: &Document, index: usize) -> Read {
         text: Arc::clone(&document.text),
     };
     let (mut objects, diagnostics) = file.parse();
-    let is_whole =
-        diagnostics.is_empty() && objects.iter().all(|(object, _)| object.spec.is_some());
+    let is_whole = diagnostics.is_empty() && objects.iter().all(is_read);
     if !is_whole {
         restore(&mut objects, document, index);
     }
@@ -102,6 +102,12 @@ fn read(document: &Document, index: usize) -> Read {
         objects,
         diagnostics,
     }
+}
+
+/// Whether an object was read as it is. Of a broken Tenant, what can be read stands in for the rest
+/// only where nothing earlier is known.
+fn is_read((object, issues): &(Object, Vec<Issue>)) -> bool {
+    object.spec.is_some() && (object.kind != Kind::Tenant || issues.is_empty())
 }
 
 /// Takes what cannot be read in a document from its earlier text.
@@ -124,8 +130,8 @@ fn restore(objects: &mut Vec<(Object, Vec<Issue>)>, document: &Document, index: 
                 && object.name == earlier.name
         });
         match same {
-            Some((object, _)) if object.spec.is_none() && !object.stopped => {
-                object.spec = earlier.spec;
+            Some(found) if !is_read(found) && !found.0.stopped && earlier.spec.is_some() => {
+                found.0.spec = earlier.spec;
             }
             Some(_) => {}
             None => objects.push((earlier, Vec::new())),

@@ -4,10 +4,11 @@
 //! inherit its tenant's rights (as in CVE-2024-39690).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::index::{Index, Key};
+use crate::index::{Index, Key, Seen};
 use crate::kinds::Kind;
 use crate::names::REBIND;
 
@@ -35,7 +36,15 @@ impl Inventory {
     pub fn follow(&self, index: &Index) -> Self {
         let mut next = Self::default();
         for (_, tenant) in index.of(Kind::Tenant) {
-            for namespace in namespaces(&tenant.data) {
+            let Some(named) = namespaces(&tenant.data) else {
+                // Nobody can read which it names: what is pinned stays.
+                let pinned = self.namespaces.iter();
+                let own = pinned.filter(|(_, pin)| pin.tenant == tenant.uid());
+                let own = own.map(|(namespace, pin)| (namespace.clone(), pin.clone()));
+                next.namespaces.extend(own);
+                continue;
+            };
+            for namespace in named {
                 let Some(seen) = index.get(&Key::new(Kind::Namespace, "", namespace)) else {
                     // Not there at the moment: the pin stays, or a successor could take its place.
                     if let Some(pin) = self.namespaces.get(namespace) {
@@ -67,6 +76,24 @@ impl Inventory {
         next
     }
 
+    /// What is known of a Tenant that cannot be read since before the operator started: its
+    /// namespaces. Without them, everything that it has would be deleted.
+    pub fn remembered(&self, key: &Key, seen: &Seen) -> Option<Arc<str>> {
+        if key.kind != Kind::Tenant || namespaces(&seen.data).is_some() {
+            return None;
+        }
+        let pins = self.namespaces.iter();
+        let own = pins.filter(|(_, pin)| pin.tenant == seen.uid());
+        let own: Vec<&String> = own.map(|(namespace, _)| namespace).collect();
+        let text = serde_json::json!({
+            "apiVersion": vrsky_crds::API_VERSION,
+            "kind": "Tenant",
+            "metadata": {"name": key.name, "uid": seen.uid()},
+            "spec": {"namespaces": own},
+        });
+        (!own.is_empty()).then(|| text.to_string().into())
+    }
+
     /// Whether a namespace only has the name of one that was pinned.
     pub fn is_stranger(&self, index: &Index, namespace: &str) -> bool {
         let seen = index.get(&Key::new(Kind::Namespace, "", namespace));
@@ -77,17 +104,20 @@ impl Inventory {
     }
 }
 
-/// The namespaces that a Tenant names.
-fn namespaces(data: &serde_json::Value) -> impl Iterator<Item = &str> {
-    let list = data["spec"]["namespaces"].as_array();
-    list.into_iter().flatten().filter_map(|one| one.as_str())
+/// The namespaces that a Tenant names, if that can be read.
+fn namespaces(data: &serde_json::Value) -> Option<impl Iterator<Item = &str>> {
+    let list = data["spec"]["namespaces"].as_array()?;
+    Some(list.iter().filter_map(|one| one.as_str()))
 }
 
 /// Whether the Tenant with this UID names the namespace.
 fn names(index: &Index, tenant: &str, namespace: &str) -> bool {
-    index
-        .of(Kind::Tenant)
-        .any(|(_, seen)| seen.uid() == tenant && namespaces(&seen.data).any(|one| one == namespace))
+    let mut tenants = index.of(Kind::Tenant);
+    tenants.any(|(_, seen)| {
+        // One that cannot be read may name it still.
+        seen.uid() == tenant
+            && namespaces(&seen.data).is_none_or(|mut named| named.any(|one| one == namespace))
+    })
 }
 
 /// Whether an admin has said that the namespace with this UID takes the place of the former one.

@@ -43,7 +43,7 @@ pub fn build(
         documents.push(Document {
             origin: key.origin(),
             text: Arc::clone(text),
-            before: last.cloned(),
+            before: last.cloned().or_else(|| inventory.remembered(key, seen)),
         });
     }
     World {

@@ -94,8 +94,11 @@ impl Asker {
         self.post("a topic", TOPICS, &topic("orders")).await;
         self.post("it again", TOPICS, &topic("orders")).await;
         let nowhere = TOPICS.replace("acme", "nowhere");
-        self.post("a topic in no namespace", &nowhere, &topic("orders"))
+        let mut lost = topic("orders");
+        self.post("a topic of another namespace", &nowhere, &lost)
             .await;
+        lost["metadata"]["namespace"] = json!("nowhere");
+        self.post("a topic in no namespace", &nowhere, &lost).await;
         self.get("a topic that is not there", &format!("{TOPICS}/none"))
             .await;
     }

@@ -45,7 +45,8 @@ impl Store {
             );
         };
         if uid.is_string() && *uid != before.value["metadata"]["uid"] {
-            return conflict(path, "uid mismatch");
+            let message = "metadata.uid: field is immutable";
+            return refused(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message);
         }
         let mut owned = before.owned.clone();
         let last = owned.insert(by.clone(), config.clone()).unwrap_or_default();

@@ -13,6 +13,11 @@ impl Store {
         let Some(name) = body["metadata"]["name"].as_str() else {
             return refused(StatusCode::NOT_IMPLEMENTED, "NotImplemented", "no name");
         };
+        let namespace = &body["metadata"]["namespace"];
+        if namespace.is_string() && *namespace != route.namespace {
+            let message = "the namespace of the provided object does not match the request's";
+            return refused(StatusCode::BAD_REQUEST, "BadRequest", message);
+        }
         let path = Path {
             resource: route.resource,
             namespace: route.namespace.clone(),
