@@ -11,6 +11,9 @@ pub struct Applied {
     pub actions: Vec<Action>,
     /// Imports that ended, each verified: nothing published after `at_ms` reaches the reader.
     pub revoked: Vec<Revoked>,
+    /// Imports that had ended before, by this or an earlier process, and were not granted again.
+    #[serde(skip)]
+    pub remembered: Vec<Revoked>,
     /// What could not be done. One tenant's failure holds up no other; the next apply tries again.
     pub failed: Vec<Failure>,
 }

@@ -57,13 +57,23 @@ pub(crate) async fn apply(
     work.observe().await;
     work.revoke().await;
     work.delete_stray_consumers().await;
+    // A server changes no stream of an account that has promised more than its limit, not even to
+    // less: where the limit becomes lower, the streams come first.
+    let (shrinking, others): (Vec<_>, Vec<_>) =
+        work.planned().into_iter().partition(|id| work.shrinks(id));
+    for id in &shrinking {
+        let done = work.streams(id).await;
+        work.note(id, done);
+    }
     for id in work.planned() {
         let done = work.account(&id).await;
         work.note(&id, done);
     }
-    for id in work.planned() {
-        let done = work.streams(&id).await;
-        work.note(&id, done);
+    for id in others {
+        if !work.broken.contains(&id) {
+            let done = work.streams(&id).await;
+            work.note(&id, done);
+        }
     }
     for id in work.planned() {
         let done = work.imports(&id).await;
@@ -123,6 +133,8 @@ impl Work<'_> {
             let Some(transit) = &self.held[&reader].transit else {
                 continue;
             };
+            let remembered = grants::remembered(&transit.config, &reader);
+            self.applied.remembered.extend(remembered);
             let held = grants::held(&transit.config);
             let mut ended = grants::ended(&held, self.wanted_imports(&reader));
             // Cut short the last time: finished now, even if it was given back meanwhile.
@@ -165,6 +177,23 @@ impl Work<'_> {
             self.applied.did(owner, Verb::DeleteConsumer, consumer);
         }
         Ok(())
+    }
+
+    /// Whether a tenant's streams may hold more than its account will.
+    fn shrinks(&self, id: &TenantId) -> bool {
+        let Some(held) = self.held.get(id) else {
+            return false;
+        };
+        let streams = [&held.transit, &held.dead_letters, &held.shared];
+        let promised: i64 = streams
+            .into_iter()
+            .flatten()
+            .map(|info| {
+                let replicas = i64::try_from(info.config.num_replicas.max(1)).unwrap_or(1);
+                info.config.max_bytes * replicas
+            })
+            .sum();
+        promised > self.plan[id].1.limits.disk_storage
     }
 
     async fn account(&mut self, id: &TenantId) -> Result<(), Error> {

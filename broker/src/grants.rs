@@ -15,13 +15,17 @@ use serde_json::{Value, json};
 use vrsky_plan::grant::Revocation;
 use vrsky_plan::{FlowId, Import, TenantId};
 
-use crate::Error;
 use crate::api::Api;
+use crate::{Error, Revoked};
 
 /// Metadata keys of imports: this, then the consumer's name.
 const RECORD: &str = "vrsky.import.";
 /// The like, of imports whose end is not verified yet.
 const ENDING: &str = "vrsky.ending.";
+/// The like, of imports that have ended: the audit trail of their grants, until they are granted again.
+const ENDED: &str = "vrsky.ended.";
+/// So many of those are kept, the newest.
+const ENDED_KEPT: usize = 100;
 /// Messages on their way to a reader without an acknowledgement, at most.
 const MAX_ACK_PENDING: i64 = 1000;
 
@@ -140,6 +144,9 @@ pub(crate) fn set_sources(config: &mut Config, imports: &[&Import]) {
         config
             .metadata
             .insert(format!("{RECORD}{}", import.consumer), record);
+        config
+            .metadata
+            .remove(&format!("{ENDED}{}", import.consumer));
     }
     let sources: Vec<Source> = imports.into_iter().map(source).collect();
     config.sources = (!sources.is_empty()).then_some(sources);
@@ -164,13 +171,54 @@ fn remove_sources(config: &mut Config, ended: &[HeldImport]) {
     }
 }
 
-/// The end of these is verified.
-fn forget_ending(config: &mut Config, ended: &[HeldImport]) {
-    for import in ended {
-        config
-            .metadata
-            .remove(&format!("{ENDING}{}", import.consumer));
+/// The end of these is verified: what was done is remembered instead, in the same write.
+fn conclude(config: &mut Config, ended: &[(HeldImport, Revoked)]) {
+    for (import, revoked) in ended {
+        let consumer = &import.consumer;
+        config.metadata.remove(&format!("{ENDING}{consumer}"));
+        let Revoked {
+            grant,
+            owner,
+            flow,
+            purged,
+            at_ms,
+            ..
+        } = revoked;
+        let record = format!("{owner} {grant} {flow} {purged} {at_ms}");
+        config.metadata.insert(format!("{ENDED}{consumer}"), record);
     }
+    let metadata = config.metadata.iter();
+    let records = metadata.filter(|(key, _)| key.starts_with(ENDED));
+    let mut by_age: Vec<(u64, String)> = records
+        .map(|(key, record)| {
+            let at_ms = record.rsplit(' ').next().and_then(|it| it.parse().ok());
+            (at_ms.unwrap_or_default(), key.clone())
+        })
+        .collect();
+    by_age.sort_unstable();
+    let too_many = by_age.len().saturating_sub(ENDED_KEPT);
+    for (_, key) in by_age.into_iter().take(too_many) {
+        config.metadata.remove(&key);
+    }
+}
+
+/// Imports of a reader that have ended, as its transit stream remembers them.
+pub(crate) fn remembered(config: &Config, reader: &TenantId) -> Vec<Revoked> {
+    let records = config.metadata.iter();
+    records
+        .filter(|(key, _)| key.starts_with(ENDED))
+        .filter_map(|(_, record)| {
+            let mut words = record.split(' ');
+            Some(Revoked {
+                owner: TenantId::new(words.next()?).ok()?,
+                grant: words.next()?.to_owned(),
+                flow: FlowId::try_from(words.next()?.to_owned()).ok()?,
+                purged: words.next()?.parse().ok()?,
+                at_ms: words.next()?.parse().ok()?,
+                reader: reader.clone(),
+            })
+        })
+        .collect()
 }
 
 fn source(import: &Import) -> Source {

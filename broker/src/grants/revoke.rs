@@ -6,7 +6,7 @@ use async_nats::jetstream::stream::Config;
 use vrsky_plan::grant::Revocation;
 use vrsky_plan::{ConsumerName, TenantId};
 
-use super::{HeldImport, forget_ending, held, remove_sources};
+use super::{HeldImport, conclude, held, remove_sources};
 use crate::accounts::without_import;
 use crate::api::Api;
 use crate::keys::now_millis;
@@ -32,6 +32,7 @@ pub(crate) async fn revoke(
     update(&api, reader, applied, remove).await?;
     verify(broker, keys, reader, ended).await?;
     let at_ms = now_millis();
+    let mut concluded = Vec::new();
     for import in ended {
         let purged = match import.revocation {
             Revocation::Drain => 0,
@@ -44,17 +45,19 @@ pub(crate) async fn revoke(
                 purged
             }
         };
-        applied.revoked.push(Revoked {
+        let revoked = Revoked {
             grant: import.grant.clone(),
             owner: import.owner.clone(),
             reader: reader.clone(),
             flow: import.flow.clone(),
             purged,
             at_ms,
-        });
+        };
+        applied.revoked.push(revoked.clone());
+        concluded.push((import.clone(), revoked));
     }
-    let forget = |config: &mut _| forget_ending(config, ended);
-    update(&api, reader, applied, forget).await
+    let conclude = |config: &mut _| conclude(config, &concluded);
+    update(&api, reader, applied, conclude).await
 }
 
 /// Changes the reader's transit stream, if it is there.

@@ -150,16 +150,17 @@ impl Operator {
         for action in &applied.actions {
             tracing::info!(event = "broker", tenant = %action.tenant, verb = action.verb.words(), object = action.object);
         }
+        // What an operator before this one did, and may have died before it told.
+        let known: BTreeSet<String> = self.revoked.keys().cloned().collect();
+        let mut before = applied.remembered;
+        before.retain(|it| !known.contains(&it.grant));
+        before.sort_by_key(|it| it.at_ms);
+        for revoked in before {
+            self.note_revoked(revoked);
+        }
         for revoked in applied.revoked {
             tracing::info!(event = "revoked", grant = revoked.grant, reader = %revoked.reader, flow = %revoked.flow, removed = revoked.purged);
-            // One entry a grant: all its readers together, when the last of them was verified.
-            let before = self
-                .revoked
-                .remove(&revoked.grant)
-                .filter(|before| revoked.at_ms.saturating_sub(before.at_ms) < TOGETHER_MS);
-            let purged = before.map_or(0, |before| before.purged) + revoked.purged;
-            let entry = Revoked { purged, ..revoked };
-            self.revoked.insert(entry.grant.clone(), entry);
+            self.note_revoked(revoked);
         }
         let failed = by_tenant(applied.failed);
         let now = Instant::now();
@@ -175,6 +176,16 @@ impl Operator {
         self.failed.extend(failed);
         self.remember(plan, &touched).await;
         is_done
+    }
+
+    /// One entry a grant: all its readers together, when the last of them was verified.
+    fn note_revoked(&mut self, revoked: Revoked) {
+        let before = self.revoked.remove(&revoked.grant);
+        let together =
+            before.filter(|before| revoked.at_ms.saturating_sub(before.at_ms) < TOGETHER_MS);
+        let purged = together.map_or(0, |before| before.purged) + revoked.purged;
+        let entry = Revoked { purged, ..revoked };
+        self.revoked.insert(entry.grant.clone(), entry);
     }
 
     /// What runs now: what was planned, where nothing failed; what is read, where something did.

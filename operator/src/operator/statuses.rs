@@ -331,16 +331,20 @@ impl Operator {
                 object.apply = self.applied_to(id);
             }
         }
+        let revocation = self.revoked.get(&name).map(|revoked| Revocation {
+            at: Timestamp::from_millisecond(i64::try_from(revoked.at_ms).unwrap_or_default())
+                .unwrap_or_default(),
+            messages_removed: revoked.purged,
+        });
+        let created = seen.metadata.creation_timestamp.as_ref();
+        let created = created.map_or(Timestamp::MIN, |time| time.0);
         GrantFacts {
             object,
             end,
             readers: readers.len(),
             publishers_behind: false,
-            revocation: self.revoked.get(&name).map(|revoked| Revocation {
-                at: Timestamp::from_millisecond(i64::try_from(revoked.at_ms).unwrap_or_default())
-                    .unwrap_or_default(),
-                messages_removed: revoked.purged,
-            }),
+            // Not that of a former one of the same name.
+            revocation: revocation.filter(|revocation| revocation.at >= created),
         }
     }
 
@@ -355,8 +359,10 @@ impl Operator {
                 _ => false,
             })
         };
-        let mut publishers = tenant.programs.iter().filter(|(_, it)| publishes(it));
-        publishers.any(|(flow, program)| {
+        tenant.programs.iter().any(|(flow, program)| {
+            if !publishes(program) {
+                return false;
+            }
             let heard: Vec<Heard<'_>> = self.heard(&tenant.id, flow).collect();
             status::is_behind(&Planned::from(&**program), &heard, now)
         })

@@ -41,10 +41,10 @@ impl Untold {
         !self.everything && self.namespaces.is_empty() && self.tenants.is_empty()
     }
 
-    /// Something about an object; `None`: about any. A Tenant reaches objects in any namespace.
+    /// Something about an object; `None`: about any. A Tenant reaches objects in any
+    /// namespace, and a Namespace the Tenants that name it.
     pub(super) fn object(&mut self, key: Option<&Key>) {
         match key {
-            Some(key) if key.kind == Kind::Namespace => self.namespace(&key.name),
             Some(key) if !key.namespace.is_empty() => self.namespace(&key.namespace),
             _ => self.everything = true,
         }

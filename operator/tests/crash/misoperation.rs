@@ -196,7 +196,7 @@ fn an_invalid_object_changes_nothing_of_the_plan() {
     assert!(wrong.is_empty(), "{wrong:?}");
     let programs = last.tenants.values().map(|tenant| tenant.programs.len());
     assert_eq!(programs.sum::<usize>(), 4, "every flow runs");
-    let (mut broken, mut withheld, mut whole) = (0, 0, 0);
+    let (mut broken, mut undisturbed, mut withheld, mut whole) = (0, 0, 0, 0);
     for number in 0..TRANSITIONS {
         let transition = users.next(&subjects);
         let it = &subjects[transition.subject];
@@ -213,10 +213,13 @@ fn an_invalid_object_changes_nothing_of_the_plan() {
             ideal.see(it.kind, it.namespace, it.name, number + 2, &transition.spec);
         } else {
             broken += 1;
-            assert!(wrong.contains(&origin), "{said}: nothing is found");
-            assert_eq!(what_runs(&plan), what_runs(&last), "{said}");
+            // A mistake may hide behind another one.
+            let is_alone = users.invalid.len() == 1;
+            let is_found = wrong.contains(&origin) || !is_alone && !wrong.is_empty();
+            assert!(is_found, "{said}: nothing is found");
         }
         let (wanted, _) = ideal.plan();
+        let nothing_waits = what_runs(&last) == what_runs(&wanted);
         if users.invalid.is_empty() {
             whole += 1;
             assert!(wrong.is_empty(), "{said}: {wrong:?}");
@@ -224,17 +227,21 @@ fn an_invalid_object_changes_nothing_of_the_plan() {
             if whole % 50 == 0 {
                 assert_eq!(plan, ideal.plan_anew(), "{said}");
             }
-        } else if transition.is_valid {
-            withheld += usize::from(plan != wanted);
+        } else if !transition.is_valid && nothing_waits {
+            undisturbed += 1;
+            assert_eq!(what_runs(&plan), what_runs(&last), "{said}");
+        } else {
+            withheld += usize::from(transition.is_valid && plan != wanted);
             each_runs_as_before_or_as_said(&last, &plan, &wanted, &said);
         }
         last = plan;
     }
     println!(
-        "{TRANSITIONS} transitions: {broken} to something invalid, {whole} after which all was \
+        "{TRANSITIONS} transitions: {broken} to something invalid ({undisturbed} with nothing \
+         else on the way), {whole} after which all was \
          valid, {withheld} valid ones that waited for another object"
     );
-    assert!(broken > TRANSITIONS / 4 && whole > TRANSITIONS / 20);
+    assert!(broken > TRANSITIONS / 4 && undisturbed > TRANSITIONS / 10 && whole > 50);
 }
 
 /// A plan, but for who asked when: where other objects are broken, too, a change that waited may be
@@ -328,12 +335,15 @@ async fn an_invalid_object_makes_the_operator_write_statuses_and_nothing_else() 
     assert!(broken > SAMPLE / 5);
     assert_eq!(told, broken);
     life.kill().await;
-    // Another operator, that never saw what was valid, leaves it in peace, too.
+    // Another operator, that never saw what was valid, leaves it in peace, too. (Secrets, that it may
+    // not read, are applied once by each.)
     let next = lane.start();
     next.ready().await;
     next.quiet(LOOK * 12).await;
     let writes = next.gate.writes();
-    let others = writes.iter().filter(|write| !write.ends_with("/status"));
+    let others = writes
+        .iter()
+        .filter(|write| !write.ends_with("/status") && !write.ends_with("/secrets/vrsky-runtime"));
     let others: Vec<&String> = others.filter(|write| !write.contains("/events")).collect();
     assert!(others.is_empty(), "{others:?}");
     next.kill().await;

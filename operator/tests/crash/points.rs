@@ -92,11 +92,12 @@ async fn try_scenario(keys: &Keys, scenario: &Scenario, step: usize, seen: &Mute
     let life = lane.start();
     life.ready().await;
     assert_eq!(
-        life.gate.writes(),
+        own_writes(&life),
         Vec::<String>::new(),
         "{}: before",
         scenario.name
     );
+    life.gate.forget();
     scenario.change.iter().for_each(|edit| lane.edit(edit));
     life.quiet(QUIET).await;
     let writes = life.gate.writes();
@@ -232,7 +233,7 @@ async fn rest(lane: &Lane, reference: &BTreeMap<String, String>) -> Result<(), S
     let life = lane.start();
     life.ready().await;
     life.quiet(LOOK * 8).await;
-    let writes = life.gate.writes();
+    let writes = own_writes(&life);
     life.kill().await;
     if !writes.is_empty() {
         return Err(format!("the next one still writes: {writes:?}"));
@@ -246,6 +247,15 @@ async fn rest(lane: &Lane, reference: &BTreeMap<String, String>) -> Result<(), S
             difference(reference, &now)
         ))
     }
+}
+
+/// What was written, but for what every operator writes when it starts: it may not read Secrets, so it
+/// applies those of runtimes once; and the server keeps reports in memory.
+fn own_writes(life: &Life) -> Vec<String> {
+    let mut writes = life.gate.writes();
+    let at_start = ["$JS.API.STREAM.CREATE.REPORTS"];
+    writes.retain(|it| !at_start.contains(&it.as_str()) && !it.ends_with("/secrets/vrsky-runtime"));
+    writes
 }
 
 fn difference(wanted: &BTreeMap<String, String>, found: &BTreeMap<String, String>) -> String {

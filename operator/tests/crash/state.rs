@@ -179,8 +179,16 @@ async fn in_account(lane: &Lane, name: &str, seed: &str, state: &mut BTreeMap<St
             .filter(|_| is_held)
             .map(|it| (it["name"].to_string(), it["config"].clone()))
             .collect();
+        let mut config = info["config"].clone();
+        for (key, record) in config["metadata"].as_object_mut().into_iter().flatten() {
+            // When an import ended.
+            if key.starts_with("vrsky.ended.") {
+                let text = record.as_str().unwrap();
+                *record = json!(text.rsplit_once(' ').unwrap().0);
+            }
+        }
         let what = json!({
-            "config": info["config"],
+            "config": config,
             "messages": if is_held { subjects } else { Value::Null },
             "consumers": consumers,
         });
