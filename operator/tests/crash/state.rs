@@ -132,7 +132,11 @@ fn on_disk(lane: &Lane, state: &mut BTreeMap<String, Value>) {
             continue;
         };
         let token = std::fs::read_to_string(entry.path()).unwrap();
-        let claims = vrsky_broker::jwt::claims(&token).unwrap();
+        let mut claims = vrsky_broker::jwt::claims(&token).unwrap();
+        // In the order of keys that are random.
+        if let Some(signers) = claims["nats"]["signing_keys"].as_array_mut() {
+            signers.sort_by_key(|it| it["role"].to_string());
+        }
         let what = json!({"name": claims["name"], "nats": claims["nats"]});
         state.insert(format!("account {account}"), what);
     }
