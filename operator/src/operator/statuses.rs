@@ -124,10 +124,8 @@ impl Operator {
         match key.kind {
             Kind::Flow => self.flow(key, object, owner, previous, now),
             Kind::Grant => {
-                let mut facts = self.grant(key, seen, object, readers);
-                let topic = seen.data["spec"]["topic"].as_str().unwrap_or_default();
-                facts.publishers_behind =
-                    owner.is_some_and(|(_, tenant)| self.publishers_behind(tenant, topic, now));
+                let owner = owner.map(|(_, tenant)| tenant);
+                let facts = self.grant(key, seen, object, owner, readers, now);
                 let status = status::grant(&facts, previous, now);
                 let next = status::next_change(&status, &[], now);
                 // Publishers in other namespaces say nothing of this one.
@@ -310,7 +308,9 @@ impl Operator {
         key: &Key,
         seen: &Seen,
         mut object: Facts<'a>,
+        owner: Option<&Tenant>,
         readers: &BTreeMap<&str, Vec<&'a TenantId>>,
+        now: Timestamp,
     ) -> GrantFacts<'a> {
         let name = format!("{}/{}", key.namespace, key.name);
         let spec = &seen.data["spec"];
@@ -319,7 +319,7 @@ impl Operator {
             .and_then(|text| text.parse::<Timestamp>().ok());
         let end = if spec["revoked"] == true {
             Some(End::Revoked)
-        } else if expires.is_some_and(|expires| expires <= Timestamp::now()) {
+        } else if expires.is_some_and(|expires| expires <= now) {
             Some(End::Expired)
         } else {
             None
@@ -336,13 +336,15 @@ impl Operator {
                 .unwrap_or_default(),
             messages_removed: revoked.purged,
         });
+        let topic = spec["topic"].as_str().unwrap_or_default();
         let created = seen.metadata.creation_timestamp.as_ref();
         let created = created.map_or(Timestamp::MIN, |time| time.0);
         GrantFacts {
             object,
             end,
             readers: readers.len(),
-            publishers_behind: false,
+            publishers_behind: owner
+                .is_some_and(|tenant| self.publishers_behind(tenant, topic, now)),
             // Not that of a former one of the same name.
             revocation: revocation.filter(|revocation| revocation.at >= created),
         }
