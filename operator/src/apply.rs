@@ -20,7 +20,7 @@ const CONCURRENT: usize = 16;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The API server did not take it.
-    #[error("{}: {source}", key.origin())]
+    #[error("{}: {}", key.origin(), words(source))]
     Refused {
         /// The object.
         key: Key,
@@ -172,6 +172,15 @@ impl Writer {
             .collect()
             .await;
         done.into_iter().filter_map(Result::err).collect()
+    }
+}
+
+/// What went wrong, for people: of an answer of the API server its message alone, which names the
+/// object and the reason.
+pub(crate) fn words(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        other => other.to_string(),
     }
 }
 

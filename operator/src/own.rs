@@ -10,6 +10,7 @@ use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use vrsky_broker::{Keys, ServerConfig};
 
+use crate::apply::words;
 use crate::config::{self, Server};
 use crate::inventory::Inventory;
 use crate::names::{INVENTORY, KEYS, KEYS_FILE, SERVER, SERVER_FILE, TRUST_FILE};
@@ -18,7 +19,7 @@ use crate::names::{INVENTORY, KEYS, KEYS_FILE, SERVER, SERVER_FILE, TRUST_FILE};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The API server.
-    #[error("{what}: {source}")]
+    #[error("{what}: {}", words(source))]
     Api {
         /// What was read or written.
         what: &'static str,
