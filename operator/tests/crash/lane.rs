@@ -168,6 +168,16 @@ impl Life {
         }
     }
 
+    /// Waits until something is written: a watch that has to list again first pauses, longer on a busy
+    /// machine than anything is quiet.
+    pub(crate) async fn wrote(&self, why: &str) {
+        let began = Instant::now();
+        while self.gate.count() == 0 {
+            assert!(began.elapsed() < PATIENCE, "{why}: nothing happens");
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// Waits until nothing has happened for so long.
     pub(crate) async fn quiet(&self, long: Duration) {
         let began = Instant::now();

@@ -99,11 +99,11 @@ async fn try_scenario(keys: &Keys, scenario: &Scenario, step: usize, seen: &Mute
     );
     life.gate.forget();
     scenario.change.iter().for_each(|edit| lane.edit(edit));
+    life.wrote(scenario.name).await;
     life.quiet(QUIET).await;
     let writes = life.gate.writes();
     life.kill().await;
     let reference = state(&lane).await;
-    assert!(!writes.is_empty(), "{}: nothing happens", scenario.name);
     rest(&lane, &reference)
         .await
         .unwrap_or_else(|why| panic!("{}: {why}", scenario.name));
