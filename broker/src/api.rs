@@ -42,6 +42,14 @@ pub(crate) struct StreamState {
     pub(crate) subjects: BTreeMap<String, u64>,
 }
 
+#[derive(Deserialize)]
+struct SubjectPage {
+    /// Subjects in all; absent where there are none.
+    #[serde(default)]
+    total: usize,
+    state: StreamState,
+}
+
 /// A consumer as it is.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ConsumerInfo {
@@ -90,6 +98,27 @@ impl Api {
     ) -> Result<Option<StreamInfo>, Error> {
         let body = json!({"subjects_filter": subjects});
         self.find(format!("STREAM.INFO.{name}"), &body).await
+    }
+
+    /// All subjects under a filter on which something lies, with the number of messages; `None` if
+    /// there is no such stream. The server tells 100,000 at once.
+    pub(crate) async fn subjects(
+        &self,
+        name: &str,
+        filter: &str,
+    ) -> Result<Option<BTreeMap<String, u64>>, Error> {
+        let mut subjects = BTreeMap::new();
+        loop {
+            let body = json!({"subjects_filter": filter, "offset": subjects.len()});
+            let page: Option<SubjectPage> = self.find(format!("STREAM.INFO.{name}"), &body).await?;
+            let Some(page) = page else { return Ok(None) };
+            let before = subjects.len();
+            subjects.extend(page.state.subjects);
+            // What came or went between two pages is seen the next time.
+            if subjects.len() == before || subjects.len() >= page.total {
+                return Ok(Some(subjects));
+            }
+        }
     }
 
     /// In a cluster the leader may hear of a new account after the servers have taken its token, so

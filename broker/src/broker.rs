@@ -12,6 +12,7 @@ use vrsky_plan::{FlowId, Plan, Program, Report, TenantId};
 use crate::accounts::{self, Resolver};
 use crate::api::Api;
 use crate::keys::{credentials_text, now_seconds};
+use crate::waiting::{self, Waiting};
 use crate::{Applied, Error, Keys, Seed, apply, jwt, programs, reports, streams};
 
 /// The broker, seen with the operator's rights: as the system account, as the platform account, and
@@ -83,13 +84,29 @@ impl Broker {
         reports::follow(&self.platform).await
     }
 
+    /// How many messages wait for each flow of these tenants, on any of its edges: one request a
+    /// tenant. Who cannot be asked is absent. It borrows nothing, so that a caller can go on
+    /// meanwhile; dropped, it is ended.
+    pub fn waiting(
+        self: &Arc<Self>,
+        keys: &Keys,
+        tenants: BTreeSet<TenantId>,
+    ) -> impl Future<Output = BTreeMap<TenantId, Waiting>> + Send + use<> {
+        waiting::ask(Arc::clone(self), waiting::accounts(keys, tenants))
+    }
+
     /// A tenant's account, with all rights in it. The connection is kept.
     pub(crate) async fn tenant(&self, tenant: &TenantId, keys: &Keys) -> Result<Api, Error> {
+        self.account(tenant, &keys.tenant(tenant)?.account).await
+    }
+
+    /// [`Broker::tenant`], by the account's own key.
+    pub(crate) async fn account(&self, tenant: &TenantId, account: &Seed) -> Result<Api, Error> {
         let mut tenants = self.tenants.lock().await;
         if let Some(api) = tenants.get(tenant) {
             return Ok(api.clone());
         }
-        let client = connect(&self.url, tenant.as_str(), &keys.tenant(tenant)?.account).await?;
+        let client = connect(&self.url, tenant.as_str(), account).await?;
         let api = Api::new(client);
         tenants.insert(tenant.clone(), api.clone());
         Ok(api)

@@ -13,6 +13,7 @@ pub mod jwt;
 pub mod keys;
 pub mod reports;
 pub mod server;
+pub mod waiting;
 
 mod accounts;
 mod api;

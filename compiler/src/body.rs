@@ -12,6 +12,7 @@ mod steps;
 use std::collections::BTreeMap;
 
 use vrsky_crds::FlowSpec;
+use vrsky_crds::tenant::Tier;
 use vrsky_crds::values::Duration;
 use vrsky_plan::program::{Program, Stage};
 use vrsky_plan::{EdgeName, FlowId};
@@ -23,6 +24,12 @@ use crate::path::Path;
 use crate::report::Reports;
 use crate::shape::formats;
 use crate::signature::{Flow, Signatures, Tenant};
+
+/// After so long without anything to do a flow goes to zero, where nothing else is said.
+const IDLE_SECONDS: u32 = 60;
+/// What may be said.
+const IDLE_AT_LEAST: u64 = 10;
+const IDLE_AT_MOST: u64 = 86_400;
 
 /// What a body may look at.
 #[derive(Clone, Copy)]
@@ -64,6 +71,7 @@ pub(crate) fn draft(context: Context<'_>, flow: &Flow, reports: &mut Reports) ->
     };
     let arrived = body.source();
     let dead_letter_seconds = body.dead_letters(tenant);
+    let idle_seconds = body.scale(tenant);
     let (steps, shaped) = body.steps(
         &spec.steps,
         &Path::of("spec.steps"),
@@ -100,6 +108,7 @@ pub(crate) fn draft(context: Context<'_>, flow: &Flow, reports: &mut Reports) ->
         stages,
         dead_letter_seconds,
         max_payload: usize::try_from(tenant.payload).unwrap_or(usize::MAX),
+        idle_seconds,
     })
 }
 
@@ -126,6 +135,31 @@ impl Body<'_, '_> {
             ));
         }
         seconds
+    }
+
+    /// After how many seconds without anything to do the flow goes to zero, if it may.
+    fn scale(&mut self, tenant: &Tenant) -> Option<u32> {
+        let scale = self.spec.scale.as_ref()?;
+        if tenant.tier == Tier::Shared {
+            self.report(check::scale::shared());
+        }
+        if scale.min > 0 {
+            if scale.idle_after.is_some() {
+                self.report(check::scale::never_idle());
+            }
+            return None;
+        }
+        if let Some(connector) = &self.spec.source.connector {
+            self.report(check::scale::must_be_there(connector));
+        }
+        let Some(Duration(text)) = &scale.idle_after else {
+            return Some(IDLE_SECONDS);
+        };
+        let seconds = formats::milliseconds(text).unwrap_or_default() / 1000;
+        if !(IDLE_AT_LEAST..=IDLE_AT_MOST).contains(&seconds) {
+            self.report(check::scale::idle_after(text));
+        }
+        u32::try_from(seconds).ok()
     }
 
     fn id(&self) -> &FlowId {

@@ -24,6 +24,7 @@ pub(crate) mod dead_letter_retention;
 pub(crate) mod double_namespace;
 pub(crate) mod lonely_otherwise;
 pub(crate) mod quota;
+pub(crate) mod scale;
 pub(crate) mod shadowed_builtin;
 pub(crate) mod unbound_namespace;
 pub(crate) mod unknown_connector;

@@ -52,6 +52,24 @@ pub struct FlowSpec {
     /// True stops the flow: webhooks answer 503, nothing is read, what is in transit waits.
     #[serde(default, skip_serializing_if = "is_false")]
     pub suspend: bool,
+    /// How many pods run the flow. Only in tenants of tier `Dedicated`, where a flow has pods of its
+    /// own. Default: one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Scale>,
+}
+
+/// How many pods run a flow: one, or none while it has nothing to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Scale {
+    /// Pods, at least. 1: one runs always. 0: none runs while nothing waits, and one comes as soon as
+    /// a message does; only for flows that read a topic.
+    #[schemars(range(min = 0, max = 1))]
+    pub min: u32,
+    /// With `min: 0`: how long the flow must have had nothing to do before its pod goes, from 10s to
+    /// 1d. Default 60s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_after: Option<Duration>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]

@@ -6,6 +6,7 @@
 //! ```
 
 pub mod apply;
+pub mod autoscale;
 pub mod config;
 pub mod events;
 pub mod health;

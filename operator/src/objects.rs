@@ -6,7 +6,7 @@ mod deployment;
 mod ingress;
 mod network_policy;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Secret, Service, ServiceAccount, ServicePort, ServiceSpec};
@@ -16,7 +16,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use vrsky_plan::{Plan, Tenant, TenantName, Workload};
+use vrsky_plan::{FlowId, Plan, Tenant, TenantName, Workload};
 
 use crate::config::Config;
 use crate::index::Key;
@@ -39,10 +39,13 @@ pub(crate) struct Context<'a> {
     pub(crate) tenant_name: &'a TenantName,
     pub(crate) tenant: &'a Tenant,
     pub(crate) workload: &'a Workload,
+    /// Whether it has no pod.
+    pub(crate) at_zero: bool,
 }
 
-/// Everything that the plan asks for but Secrets, which are not compared with what is there.
-pub fn desired(plan: &Plan, config: &Config) -> Objects {
+/// Everything that the plan asks for but Secrets, which are not compared with what is there. Flows
+/// that are at zero have no pod.
+pub fn desired(plan: &Plan, config: &Config, at_zero: &BTreeSet<FlowId>) -> Objects {
     let mut objects = Objects::new();
     for (tenant_name, tenant) in &plan.tenants {
         for workload in &tenant.workloads {
@@ -51,6 +54,10 @@ pub fn desired(plan: &Plan, config: &Config) -> Objects {
                 tenant_name,
                 tenant,
                 workload,
+                at_zero: workload
+                    .flow
+                    .as_ref()
+                    .is_some_and(|flow| at_zero.contains(flow)),
             };
             context.objects(&mut objects);
         }

@@ -6,6 +6,7 @@
 
 mod finalizers;
 mod round;
+mod scale;
 mod statuses;
 mod untold;
 
@@ -23,6 +24,7 @@ use vrsky_compiler::{Compiler, Diagnostic};
 use vrsky_plan::{Plan, Report, TenantId, TenantName};
 
 use crate::apply::Writer;
+use crate::autoscale::Autoscale;
 use crate::config::Config;
 use crate::events::Recorder;
 use crate::health::Health;
@@ -34,6 +36,7 @@ use crate::reports::Reports;
 use crate::watch;
 use crate::world::{Before, Incumbents};
 
+use self::scale::Looking;
 use self::untold::Untold;
 
 /// A burst of changes is taken as one: this long without another, but no longer than the second.
@@ -66,7 +69,7 @@ pub struct Operator {
     inventory: Stored<Inventory>,
     index: Index,
     reports: Reports,
-    broker: Option<Broker>,
+    broker: Option<Arc<Broker>>,
     was_connected: bool,
     compiler: Compiler,
     /// What runs, as far as is known.
@@ -97,6 +100,10 @@ pub struct Operator {
     untold: Untold,
     /// When an object's status changes by itself.
     changes: BTreeMap<Key, Timestamp>,
+    /// Which flows are at zero.
+    autoscale: Autoscale,
+    /// Flows that are being deleted, and stay until they can read what waits for them.
+    staying: BTreeSet<Key>,
     /// Failures in a row.
     attempts: u32,
 }
@@ -150,6 +157,8 @@ impl Operator {
             recheck_at: None,
             untold: Untold::everything(),
             changes: BTreeMap::new(),
+            autoscale: Autoscale::default(),
+            staying: BTreeSet::new(),
             attempts: 0,
         })
     }
@@ -160,6 +169,7 @@ impl Operator {
         let mut reporting: Option<Reporting> = None;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut looking = Looking::default();
         let mut due = Due::now();
         loop {
             tokio::select! {
@@ -182,12 +192,16 @@ impl Operator {
                         due.soon();
                     }
                 }
+                waiting = looking.answer() => {
+                    if self.scale(&waiting) { due.soon() }
+                }
                 _ = tick.tick() => {
                     if self.broker.is_none() {
                         reporting = self.connect().await;
                         if reporting.is_some() { due.soon() }
                     }
                     if self.time_changes() { due.soon() }
+                    self.look(&mut looking);
                     // Between a change and its round, what is known and what is planned differ.
                     if due.at.is_none() && self.has_to_tell() && !self.tell().await {
                         due.after(self.pause());
@@ -227,7 +241,7 @@ impl Operator {
         self.incumbents = programs
             .map(|(flow, program)| ((program.tenant.clone(), flow), program))
             .collect();
-        self.broker = Some(connected);
+        self.broker = Some(Arc::new(connected));
         self.health.waits_for("NATS", None);
         Some(Box::pin(reports))
     }
@@ -246,12 +260,15 @@ impl Operator {
         if is_news {
             self.untold = Untold::everything();
         }
-        is_news || self.recheck_at.is_some_and(|at| at <= now) || !self.to_verify().is_empty()
+        is_news
+            || !self.staying.is_empty()
+            || self.recheck_at.is_some_and(|at| at <= now)
+            || !self.to_verify().is_empty()
     }
 
     /// Whether NATS can be written to.
     fn is_connected(&self) -> bool {
-        self.broker.as_ref().is_some_and(Broker::is_connected)
+        self.broker.as_ref().is_some_and(|it| it.is_connected())
     }
 
     /// Tenants whose part of NATS has not been looked at for long.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use vrsky_plan::{FlowId, Report, TenantId};
 
+use crate::status::facts;
+
 /// A process that has said nothing for so long is forgotten; it counts for nothing before that.
 const SILENT: SignedDuration = SignedDuration::from_mins(1);
 
@@ -46,9 +48,17 @@ impl Reports {
     }
 
     /// What was heard of a flow, by process.
-    pub fn of(&self, tenant: &TenantId, flow: &FlowId) -> impl Iterator<Item = &Heard> {
+    pub fn heard(
+        &self,
+        tenant: &TenantId,
+        flow: &FlowId,
+    ) -> impl Iterator<Item = facts::Heard<'_>> {
         let processes = self.by_flow.get(&(tenant.clone(), flow.clone()));
-        processes.into_iter().flat_map(BTreeMap::values)
+        let heard = processes.into_iter().flat_map(BTreeMap::values);
+        heard.map(|heard| facts::Heard {
+            report: &heard.report,
+            received: heard.at,
+        })
     }
 
     /// Forgets processes that are silent for good, and flows without any.

@@ -17,16 +17,18 @@ mod diagnostics;
 mod gate;
 mod hearing;
 mod row;
+mod zero;
 
 mod flow;
 mod grant;
 mod plain;
 
-pub use flow::flow;
+pub use flow::{flow, next_flow_change};
 pub use grant::grant;
-pub use hearing::{MAX_AGE, is_behind};
+pub use hearing::{MAX_AGE, is_behind, runs};
 pub use plain::{connector, tenant, topic};
 pub use row::PATIENCE;
+pub use zero::WAKES_WITHIN;
 
 use jiff::Timestamp;
 use vrsky_crds::status::Status;

@@ -1,6 +1,6 @@
 //! What was seen becomes the compiler's World.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -17,19 +17,21 @@ pub type Incumbents = BTreeMap<(TenantName, FlowId), Arc<Program>>;
 /// The last texts without errors, by object.
 pub type Before = BTreeMap<Key, Arc<str>>;
 
-/// Makes the World: all objects that are not on their way out, but for those in a namespace that took
-/// the name of one that was bound. A paused object says what it said when it was paused.
+/// Makes the World: all objects that are not on their way out, or have to stay for a while, but for
+/// those in a namespace that took the name of one that was bound. A paused object says what it said
+/// when it was paused.
 pub fn build(
     index: &Index,
     inventory: &Inventory,
     before: &Before,
+    staying: &BTreeSet<Key>,
     incumbents: Incumbents,
     replicas: usize,
     now: Timestamp,
 ) -> World {
     let mut documents = Vec::new();
     for (key, seen) in Kind::OURS.into_iter().flat_map(|kind| index.of(kind)) {
-        if seen.is_deleting() {
+        if seen.is_deleting() && !staying.contains(key) {
             continue;
         }
         if key.kind != Kind::Tenant && inventory.is_stranger(index, &key.namespace) {

@@ -1,12 +1,15 @@
 //! Streams and edges, trap by trap: what the runtime relies on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use futures_util::StreamExt;
 use serde_json::json;
+use vrsky_broker::Broker;
+use vrsky_broker::waiting::Waiting;
 
 use crate::plans::{Plans, id};
 use crate::support::{SOON, Spied, World, eventually};
@@ -43,6 +46,26 @@ async fn publish_with(
     sent.await
         .map(|ack| ack.duplicate)
         .map_err(|error| error.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_broker_tells_what_waits_for_each_flow_on_any_of_its_edges() {
+    let world = world(10).await;
+    let broker = Broker::connect(world.server.url(), &world.keys).await;
+    let broker = Arc::new(broker.unwrap());
+    // Who has no keys cannot be asked.
+    let tenants = BTreeSet::from([id("acme"), id("nobody")]);
+    let ask = || broker.waiting(&world.keys, tenants.clone());
+    let told = |flows: &[(&str, u64)]| {
+        let flows = flows.iter().map(|(flow, left)| ((*flow).to_owned(), *left));
+        BTreeMap::from([(id("acme"), flows.collect::<Waiting>())])
+    };
+    assert_eq!(ask().await, told(&[]));
+    let runtime = world.runtime("acme").await;
+    for subject in [EDGE, EDGE, "e.acme_shop.in-r10m", "e.acme_other.in"] {
+        runtime.publish(subject, "{}").await.unwrap();
+    }
+    assert_eq!(ask().await, told(&[("acme_shop", 3), ("acme_other", 1)]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

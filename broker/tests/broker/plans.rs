@@ -220,6 +220,7 @@ pub(crate) fn program(tenant: &str, name: &str, publish: &[&str]) -> Program {
         stages: BTreeMap::from([(EdgeName::ingress(), stage)]),
         dead_letter_seconds: 600,
         max_payload: 1 << 20,
+        idle_seconds: None,
     }
     .sealed()
 }

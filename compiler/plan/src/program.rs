@@ -39,6 +39,11 @@ pub struct Program {
     pub dead_letter_seconds: u64,
     /// The largest payload in bytes.
     pub max_payload: usize,
+    /// Where a flow may go to zero: after so many seconds in which it had nothing to do. Matters to
+    /// those who run runtimes, not to a runtime. Here, so that a flow whose change is withheld keeps
+    /// it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_seconds: Option<u32>,
 }
 
 /// Where messages come from.

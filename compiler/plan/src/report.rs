@@ -102,6 +102,15 @@ pub struct Counters {
     pub dead_lettered: u64,
 }
 
+impl Counters {
+    /// Messages that came to an end, or an attempt of theirs.
+    pub fn done(&self) -> u64 {
+        let delivered: u64 = self.delivered.values().sum();
+        let ended = self.filtered + self.unread + self.errored + self.dead_lettered;
+        ended + delivered + self.retried
+    }
+}
+
 /// Something that went wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -23,6 +23,9 @@ pub struct Workload {
     pub webhooks: bool,
     /// TCP ports that its sinks connect to, NATS and DNS left out.
     pub ports: BTreeSet<u16>,
+    /// Where its one flow may go to zero: after so many seconds in which it had nothing to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_seconds: Option<u32>,
 }
 
 impl Workload {
@@ -38,8 +41,11 @@ impl Workload {
             secrets: BTreeMap::new(),
             webhooks: false,
             ports: BTreeSet::new(),
+            idle_seconds: None,
         };
         for program in programs {
+            // Who shares a runtime does not stop it for the others.
+            workload.idle_seconds = flow.and(program.idle_seconds);
             workload.webhooks |= program.webhook().is_some();
             for (name, key) in program.secrets() {
                 workload.secrets.entry(name).or_default().insert(key);

@@ -1,11 +1,14 @@
 //! What has something in NATS is kept until that is gone.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
-use vrsky_plan::TenantId;
+use vrsky_plan::{FlowId, TenantId};
 
 use super::Operator;
 use crate::index::{Key, Seen};
 use crate::kinds::Kind;
+use crate::status;
 
 /// The kinds that are kept.
 const KEPT: [Kind; 3] = [Kind::Tenant, Kind::Grant, Kind::Flow];
@@ -47,6 +50,28 @@ impl Operator {
         self.finalize(objects, false).await
     }
 
+    /// Flows that are being deleted while they are at zero, or wake: so that they read to the end.
+    pub(super) fn staying(&mut self) -> BTreeSet<Key> {
+        let now = Timestamp::now();
+        let flows = self.index.of(Kind::Flow);
+        let leaving = flows.filter(|(_, seen)| {
+            seen.is_deleting() && seen.is_kept() && !is_past(seen, status::WAKES_WITHIN, now)
+        });
+        let mut staying = BTreeSet::new();
+        for (key, _) in leaving {
+            let pin = self.inventory.value.namespaces.get(&key.namespace);
+            let flow = FlowId::new(&key.namespace, &key.name);
+            if let (Some(pin), Ok(flow)) = (pin, flow)
+                && self
+                    .autoscale
+                    .stays(&TenantId::of(&pin.tenant), &flow, &self.reports)
+            {
+                staying.insert(key.clone());
+            }
+        }
+        staying
+    }
+
     async fn finalize(&self, objects: Vec<(Key, Seen)>, keep: bool) -> bool {
         if objects.is_empty() {
             return true;
@@ -67,7 +92,7 @@ impl Operator {
             }
             // A revocation is a matter of both sides, whoever they are.
             Kind::Grant => self.failed.is_empty() && self.is_owner_settled(key),
-            _ => self.is_owner_settled(key),
+            _ => !self.staying.contains(key) && self.is_owner_settled(key),
         }
     }
 
@@ -92,6 +117,11 @@ impl Operator {
 }
 
 fn is_overdue(seen: &Seen, now: Timestamp) -> bool {
+    is_past(seen, AT_MOST, now)
+}
+
+/// Whether its deletion was asked for longer ago than this.
+fn is_past(seen: &Seen, limit: SignedDuration, now: Timestamp) -> bool {
     let asked = seen.metadata.deletion_timestamp.as_ref();
-    asked.is_some_and(|asked| now.duration_since(asked.0) > AT_MOST)
+    asked.is_some_and(|asked| now.duration_since(asked.0) > limit)
 }

@@ -56,6 +56,7 @@ impl Operator {
             self.inventory.value = inventory;
             self.own.put_inventory(&mut self.inventory).await?;
         }
+        self.staying = self.staying();
         let compiled = self.compile();
         let plan = compiled.plan;
         self.recheck_at = compiled.recheck_at;
@@ -82,6 +83,7 @@ impl Operator {
             &self.index,
             &self.inventory.value,
             &self.before,
+            &self.staying,
             incumbents,
             self.config.nats.replicas.count(),
             Timestamp::now(),
@@ -215,7 +217,8 @@ impl Operator {
 
     /// Kubernetes follows the plan.
     async fn in_kubernetes(&mut self, plan: &Plan) -> bool {
-        let desired = objects::desired(plan, &self.config);
+        let at_zero = self.autoscale.follow(plan, &self.index);
+        let desired = objects::desired(plan, &self.config, &at_zero);
         let mut actions = Vec::new();
         let mut written = BTreeMap::new();
         for (name, tenant) in &plan.tenants {

@@ -248,7 +248,7 @@ impl Operator {
         let reports: Vec<Heard<'_>> = owner
             .zip(id.as_ref())
             .into_iter()
-            .flat_map(|((_, tenant), id)| self.heard(&tenant.id, id))
+            .flat_map(|((_, tenant), id)| self.reports.heard(&tenant.id, id))
             .collect();
         let name = planned.map(|(_, _, workload)| names::workload(workload));
         let deployment = name.as_ref().and_then(|name| {
@@ -281,9 +281,12 @@ impl Operator {
             }),
             reports: &reports,
             url: url.as_deref(),
+            zero: owner
+                .zip(id.as_ref())
+                .and_then(|(owner, id)| self.zero(owner, id)),
         };
         let status = status::flow(&facts, previous, now);
-        let next = status::next_change(&status, &reports, now);
+        let next = status::next_flow_change(&facts, &status, now);
         (status, next)
     }
 
@@ -365,16 +368,8 @@ impl Operator {
             if !publishes(program) {
                 return false;
             }
-            let heard: Vec<Heard<'_>> = self.heard(&tenant.id, flow).collect();
+            let heard: Vec<Heard<'_>> = self.reports.heard(&tenant.id, flow).collect();
             status::is_behind(&Planned::from(&**program), &heard, now)
-        })
-    }
-
-    /// What the processes of a flow said last.
-    fn heard(&self, tenant: &TenantId, flow: &FlowId) -> impl Iterator<Item = Heard<'_>> {
-        self.reports.of(tenant, flow).map(|heard| Heard {
-            report: &heard.report,
-            received: heard.at,
         })
     }
 

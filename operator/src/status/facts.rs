@@ -91,6 +91,19 @@ pub struct FlowFacts<'a> {
     pub reports: &'a [Heard<'a>],
     /// Where its webhook is reached, if it has one.
     pub url: Option<&'a str>,
+    /// That it is at zero, or comes from there.
+    pub zero: Option<Zero<'a>>,
+}
+
+/// A flow for which no pod runs, since it had nothing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Zero<'a> {
+    /// The program that lies in NATS for it, which the next pod runs.
+    pub program: Planned<'a>,
+    /// Since when, where that is known.
+    pub since: Option<Timestamp>,
+    /// When a message woke it, if one did.
+    pub woken: Option<Timestamp>,
 }
 
 /// A program of the plan.

@@ -43,6 +43,14 @@ impl<'a> Hearing<'a> {
         Self { reports, last }
     }
 
+    /// Of a flow without a process: what lies in NATS for it speaks for the next one.
+    pub(super) fn of_program(report: &'a Report) -> Self {
+        Self {
+            reports: vec![report],
+            last: None,
+        }
+    }
+
     /// Nobody says anything.
     pub(super) fn is_silent(&self) -> bool {
         self.reports.is_empty()
@@ -171,6 +179,12 @@ impl<'a> Hearing<'a> {
 /// Whether a process runs something else than this program.
 pub fn is_behind(planned: &Planned<'_>, heard: &[Heard<'_>], now: Timestamp) -> bool {
     !Hearing::of(heard, now).all_have(planned)
+}
+
+/// Whether there are processes, and all run this program.
+pub fn runs(planned: &Planned<'_>, heard: &[Heard<'_>], now: Timestamp) -> bool {
+    let hearing = Hearing::of(heard, now);
+    hearing.all_have(planned) && hearing.all_are(&State::Running)
 }
 
 /// When one of these reports becomes too old.

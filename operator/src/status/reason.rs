@@ -15,6 +15,7 @@ pub(super) const FAILING: &str = "Failing";
 pub(super) const GRANT_EXPIRED: &str = "GrantExpired";
 pub(super) const GRANT_REVOKED: &str = "GrantRevoked";
 pub(super) const EXPIRED: &str = "Expired";
+pub(super) const IDLE: &str = "Idle";
 pub(super) const NAMESPACE_NOT_FOUND: &str = "NamespaceNotFound";
 pub(super) const NAMESPACE_REPLACED: &str = "NamespaceReplaced";
 pub(super) const NAMESPACE_UNBOUND: &str = "NamespaceUnbound";
@@ -35,9 +36,10 @@ pub(super) const SECRET_NOT_FOUND: &str = "SecretNotFound";
 pub(super) const STARTING: &str = "Starting";
 pub(super) const SUSPENDED: &str = "Suspended";
 pub(super) const TENANT_SUSPENDED: &str = "TenantSuspended";
+pub(super) const WAKING: &str = "Waking";
 
 /// All words of our own. Pods, the API server and the broker add theirs.
-pub const ALL: [&str; 33] = [
+pub const ALL: [&str; 35] = [
     ACCEPTED,
     BACKLOG,
     BLOCKED,
@@ -51,6 +53,7 @@ pub const ALL: [&str; 33] = [
     FAILING,
     GRANT_EXPIRED,
     GRANT_REVOKED,
+    IDLE,
     NAMESPACE_NOT_FOUND,
     NAMESPACE_REPLACED,
     NAMESPACE_UNBOUND,
@@ -71,6 +74,7 @@ pub const ALL: [&str; 33] = [
     STARTING,
     SUSPENDED,
     TENANT_SUSPENDED,
+    WAKING,
 ];
 
 /// Whether somebody else may mend it at any moment, so that there is some patience before it

@@ -8,6 +8,7 @@ mod lane;
 mod misoperation;
 mod model;
 mod points;
+mod scale;
 mod scenarios;
 mod semantics;
 mod state;

@@ -386,6 +386,15 @@ fn tenants() -> Vec<Scenario> {
         )
         .after(vec![Edit::Merge(TENANT, dedicated)]),
         scenario(
+            "flow may go to zero",
+            &[ACME],
+            vec![Edit::Merge(AUDIT, json!({"spec": {"scale": {"min": 0}}}))],
+        )
+        .after(vec![Edit::Merge(
+            TENANT,
+            json!({"spec": {"tier": "Dedicated"}}),
+        )]),
+        scenario(
             "namespace bound",
             &[ACME],
             vec![

@@ -16,5 +16,6 @@ mod properties;
 mod table;
 mod table_others;
 mod table_withheld;
+mod table_zero;
 mod time;
 mod words;

@@ -4,13 +4,14 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use vrsky_compiler::Severity;
 use vrsky_crds::status::Status;
+use vrsky_operator::status::WAKES_WITHIN;
 use vrsky_operator::status::facts::{Apply, Deleting, Tenancy, Trouble, Workload};
 use vrsky_plan::Report;
 use vrsky_plan::report::{Cause, State};
 
 use crate::kstatus::Health;
 use crate::situation::{
-    Situation, blocked, diagnostic, failing, hash, judged, object, report, start, waiting,
+    AtZero, Situation, blocked, diagnostic, failing, hash, judged, object, report, start, waiting,
 };
 
 fn trouble() -> impl Strategy<Value = Trouble<'static>> {
@@ -92,6 +93,18 @@ fn tenancy() -> impl Strategy<Value = Tenancy> {
     ]
 }
 
+/// Age in milliseconds, whether a message came, whether it is suspended, whether what is planned lies
+/// in NATS.
+fn zero() -> impl Strategy<Value = Option<(i64, bool, bool, bool)>> {
+    let zero = (
+        0_i64..90_000,
+        any::<bool>(),
+        prop::bool::weighted(0.2),
+        prop::bool::weighted(0.7),
+    );
+    prop::option::weighted(0.3, zero)
+}
+
 fn situation() -> impl Strategy<Value = Situation> {
     let object = (
         1_i64..5,
@@ -109,10 +122,11 @@ fn situation() -> impl Strategy<Value = Situation> {
         prop::collection::vec(heard(), 0..3),
         prop::bool::weighted(0.1),
     );
-    (object, world, 0_i64..200_000).prop_map(
+    (object, world, zero(), 0_i64..200_000).prop_map(
         |(
             (generation, deleting, paused, held, diagnostics, tenancy),
             (apply, program, current, workload, reports, other),
+            zero,
             milliseconds,
         )| {
             let mut situation = Situation::fresh();
@@ -133,6 +147,18 @@ fn situation() -> impl Strategy<Value = Situation> {
                 (planned, hash(planned), suspended)
             });
             situation.workload = workload;
+            situation.zero = zero.map(|(age, is_woken, suspended, is_planned)| {
+                let planned = situation.program.as_ref().filter(|_| is_planned);
+                let generation = planned.map_or(1, |(generation, _, _)| *generation);
+                let at = situation.now - SignedDuration::from_millis(age);
+                AtZero {
+                    generation,
+                    hash: hash(generation),
+                    suspended: planned.map_or(suspended, |(_, _, suspended)| *suspended),
+                    since: (!is_woken).then_some(at),
+                    woken: is_woken.then_some(at),
+                }
+            });
             situation.reports = reports
                 .into_iter()
                 .map(|(mut report, age, distance)| {
@@ -157,6 +183,10 @@ fn sequence() -> impl Strategy<Value = Situation> {
         for (_, received) in &mut second.reports {
             *received += shift;
         }
+        if let Some(zero) = &mut second.zero {
+            zero.since = zero.since.map(|since| since + shift);
+            zero.woken = zero.woken.map(|woken| woken + shift);
+        }
         second.generation = second.generation.max(first.generation);
         second.previous = first.status();
         second
@@ -170,8 +200,17 @@ fn is_true(status: &Status, kind: &str) -> bool {
         .any(|one| one.type_ == kind && one.status == "True")
 }
 
-/// Whether a report that is not too old runs (or rests, as it should) at this generation.
+/// Whether a report that is not too old runs (or rests, as it should) at this generation; or NATS has
+/// it for the next pod, which is not overdue.
 fn some_report_runs(situation: &Situation, generation: i64) -> bool {
+    let zero = situation.zero.as_ref();
+    let waits = zero.filter(|zero| {
+        let overdue = |woken| situation.now.duration_since(woken) >= WAKES_WITHIN;
+        !zero.woken.is_some_and(overdue)
+    });
+    if waits.is_some_and(|zero| zero.generation == generation) {
+        return true;
+    }
     situation.reports.iter().any(|(report, received)| {
         report.generation == generation
             && !matches!(report.state, State::Blocked { .. })

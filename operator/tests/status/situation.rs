@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use vrsky_compiler::{Code, Diagnostic, Label, Severity};
 use vrsky_crds::status::Status;
 use vrsky_operator::status::facts::{
-    Apply, Deleting, Facts, FlowFacts, Heard, Planned, Tenancy, Trouble, Workload,
+    Apply, Deleting, Facts, FlowFacts, Heard, Planned, Tenancy, Trouble, Workload, Zero,
 };
-use vrsky_operator::status::{flow, next_change};
+use vrsky_operator::status::{flow, next_flow_change};
 use vrsky_plan::report::{Cause, Counters, LastError, State};
 use vrsky_plan::{EdgeName, FlowId, Report};
 
@@ -30,8 +30,19 @@ pub(crate) struct Situation {
     pub(crate) program: Option<(i64, String, bool)>,
     pub(crate) workload: Option<Workload<'static>>,
     pub(crate) reports: Vec<(Report, Timestamp)>,
+    pub(crate) zero: Option<AtZero>,
     pub(crate) previous: Status,
     pub(crate) now: Timestamp,
+}
+
+/// [`Zero`], with the program that lies in NATS.
+#[derive(Clone, Debug)]
+pub(crate) struct AtZero {
+    pub(crate) generation: i64,
+    pub(crate) hash: String,
+    pub(crate) suspended: bool,
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) woken: Option<Timestamp>,
 }
 
 impl Situation {
@@ -59,6 +70,7 @@ impl Situation {
                 trouble: None,
             }),
             reports: Vec::new(),
+            zero: None,
             previous: Status::default(),
             now: start(),
         }
@@ -96,6 +108,29 @@ impl Situation {
         self
     }
 
+    /// Its pod went this moment, since it had nothing to do; generation 3 lies in NATS.
+    pub(crate) fn at_zero(mut self) -> Self {
+        self.zero = Some(AtZero {
+            generation: 3,
+            hash: hash(3),
+            suspended: false,
+            since: Some(self.now),
+            woken: None,
+        });
+        if let Some(workload) = &mut self.workload {
+            workload.available = false;
+        }
+        self
+    }
+
+    /// A message comes this moment.
+    pub(crate) fn woken(mut self) -> Self {
+        if let Some(zero) = &mut self.zero {
+            (zero.since, zero.woken) = (None, Some(self.now));
+        }
+        self
+    }
+
     /// One process says this now.
     pub(crate) fn says(mut self, report: Report) -> Self {
         self.reports = vec![(report, self.now)];
@@ -129,7 +164,7 @@ impl Situation {
 
     pub(crate) fn next_change(&self) -> Option<Timestamp> {
         let status = self.status();
-        self.with_facts(|facts| next_change(&status, facts.reports, self.now))
+        self.with_facts(|facts| next_flow_change(facts, &status, self.now))
     }
 
     pub(crate) fn with_facts<T>(&self, then: impl FnOnce(&FlowFacts<'_>) -> T) -> T {
@@ -165,6 +200,15 @@ impl Situation {
             workload: self.workload,
             reports: &reports,
             url: None,
+            zero: self.zero.as_ref().map(|zero| Zero {
+                program: Planned {
+                    generation: zero.generation,
+                    hash: &zero.hash,
+                    suspended: zero.suspended,
+                },
+                since: zero.since,
+                woken: zero.woken,
+            }),
         })
     }
 

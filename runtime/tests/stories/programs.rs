@@ -40,6 +40,7 @@ pub fn program(name: &str) -> Program {
         stages: BTreeMap::from([(EdgeName::ingress(), stage)]),
         dead_letter_seconds: 600,
         max_payload: 65_536,
+        idle_seconds: None,
     }
     .sealed()
 }
