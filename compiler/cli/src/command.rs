@@ -1,15 +1,20 @@
 //! One file per command. Each reads, does one thing, prints, and says how it ended.
 
+mod bootstrap;
 mod check;
 mod completions;
 mod dev;
+mod diff;
 mod dlq;
 mod explain;
+mod finalize;
 mod init;
 mod new;
 mod plan;
+mod preflight;
+mod trace;
 
-use crate::arguments::Command;
+use crate::arguments::{Command, Tenant};
 use crate::output::{Exit, Screen};
 
 /// Runs a command. `Err` is wrong usage or environment.
@@ -17,11 +22,16 @@ pub(crate) fn run(command: Command, screen: Screen) -> anyhow::Result<Exit> {
     match command {
         Command::Init(arguments) => init::run(&arguments, screen),
         Command::New(arguments) => new::run(&arguments, screen),
+        Command::Check(arguments) if arguments.pre => preflight::run(&arguments.access, screen),
         Command::Check(arguments) => check::run(&arguments, screen),
         Command::Plan(arguments) => plan::run(&arguments, screen),
         Command::Explain(arguments) => explain::run(&arguments, screen),
         Command::Dev(arguments) => dev::run(&arguments, screen),
         Command::Dlq(arguments) => dlq::run(&arguments, screen),
+        Command::Trace(arguments) => trace::run(&arguments, screen),
+        Command::Diff(arguments) => diff::run(&arguments, screen),
+        Command::Finalize(arguments) => finalize::run(&arguments, screen),
+        Command::Tenant(Tenant::Bootstrap(arguments)) => bootstrap::run(&arguments, screen),
         Command::Completions(arguments) => completions::run(&arguments),
     }
 }

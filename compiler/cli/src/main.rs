@@ -1,6 +1,7 @@
-//! The vrsky command: check, plan, dev, explain, dlq.
+//! The vrsky command. Called `kubectl-vrsky`, it is kubectl's plugin: `kubectl vrsky …`.
 
 mod arguments;
+mod cluster;
 mod command;
 mod config;
 mod dev;
@@ -13,13 +14,27 @@ mod tree;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 fn main() -> ExitCode {
-    let arguments = arguments::Arguments::parse();
+    let arguments = match parse() {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
     let screen = output::Screen::new(arguments.global.output, arguments.global.color);
     match command::run(arguments.command, screen) {
         Ok(exit) => exit.into(),
         Err(error) => screen.fail(&error),
     }
+}
+
+/// The command line. Help and errors call the program what the user called it.
+fn parse() -> Result<arguments::Arguments, clap::Error> {
+    let mut command = arguments::Arguments::command();
+    let called = std::env::args_os().next().map(std::path::PathBuf::from);
+    if called.is_some_and(|path| path.file_stem() == Some("kubectl-vrsky".as_ref())) {
+        command = command.bin_name("kubectl vrsky");
+    }
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    arguments::Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }

@@ -14,9 +14,9 @@ use crate::safe;
 
 /// A line with lines below it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Node {
-    text: String,
-    children: Vec<Node>,
+pub(crate) struct Node {
+    pub(crate) text: String,
+    pub(crate) children: Vec<Node>,
 }
 
 /// Outputs whose edges are not proved: `<namespace>/<name>` of the flow, and the field path.
@@ -35,7 +35,8 @@ pub(crate) fn tree(compiled: &Compiled) -> String {
     text
 }
 
-fn draw(nodes: &[Node], indent: &str, text: &mut String) {
+/// Draws lines below a line.
+pub(crate) fn draw(nodes: &[Node], indent: &str, text: &mut String) {
     for (index, node) in nodes.iter().enumerate() {
         let is_last = index + 1 == nodes.len();
         let (branch, below) = if is_last {
