@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::Context as _;
 use vrsky_e2e::cluster::KUBECONFIG;
-use vrsky_e2e::cluster::programs::{COREDNS, KUBERNETES, TOOLS};
+use vrsky_e2e::cluster::programs::{COREDNS, FLUX, KUBERNETES, TOOLS};
 use vrsky_e2e::{cache, image, program};
 
 use crate::step;
@@ -16,18 +16,21 @@ use crate::step;
 const GO: &str = "curl -fsSL https://go.dev/dl/go1.26.8.linux-amd64.tar.gz | tar -C /usr/local -xz && export PATH=/usr/local/go/bin:$PATH";
 const NODE: &str = "apt-get install npm (any Node from 18 on)";
 const PYTHON: &str = "apt-get install python3 python3-venv";
+const GIT: &str = "apt-get install git";
 const COMPILER: &str = "apt-get install build-essential";
 
 /// Everything that `cargo xtask test` needs.
 pub(crate) fn run() -> anyhow::Result<()> {
     step::require("cc", COMPILER)?;
     step::require("python3", PYTHON)?;
+    step::require("git", GIT)?;
     pinned_nats_server()?;
     webhooks_examples()?;
     let is_node_ours = std::env::var_os(KUBECONFIG).is_none();
     packages::install(is_node_ours)?;
     kubernetes::build(&KUBERNETES)?;
     kubernetes::build(&TOOLS)?;
+    kubernetes::build(&FLUX)?;
     python("network-config-analyzer")?;
     if is_node_ours {
         kubernetes::build(&COREDNS)?;

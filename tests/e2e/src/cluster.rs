@@ -134,6 +134,11 @@ impl Cluster {
         }
     }
 
+    /// Gives an image that was loaded a further name, as if it had been pulled from there.
+    pub fn tag(&self, image: &str, name: &str) -> anyhow::Result<()> {
+        node::tag(self.our_folder()?, image, name)
+    }
+
     /// Ends the API server as a crash would; etcd, the node and the pods go on.
     pub fn kill_api_server(&self) -> anyhow::Result<()> {
         daemon::kill(self.our_folder()?, "kube-apiserver")

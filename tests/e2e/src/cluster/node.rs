@@ -123,6 +123,11 @@ pub(super) fn load(folder: &Path, image: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot load {}", image.display()))
 }
 
+/// Gives an image a further name.
+pub(super) fn tag(folder: &Path, image: &str, name: &str) -> anyhow::Result<()> {
+    output(ctr(folder).args(["images", "tag", "--force", image, name])).map(drop)
+}
+
 /// Ends everything that was started in `folder`, whoever started it, by the pids written down there;
 /// then the folder goes.
 pub(super) fn down(folder: &Path) -> anyhow::Result<()> {

@@ -2,8 +2,12 @@
 //! cache under a key made of the pins.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Context as _;
+use serde_json::Value;
+
+use super::command::output;
 
 use crate::{cache, program};
 
@@ -62,6 +66,20 @@ pub const TOOLS: Pins = Pins {
     is_static: true,
 };
 
+/// The controllers of Flux that bring manifests from Git into the cluster.
+pub const FLUX: Pins = Pins {
+    folder: "flux",
+    programs: &[
+        ("source-controller", "github.com/fluxcd/source-controller"),
+        (
+            "kustomize-controller",
+            "github.com/fluxcd/kustomize-controller",
+        ),
+    ],
+    minutes: 4,
+    is_static: true,
+};
+
 impl Pins {
     /// Where the pins are.
     pub fn module(&self) -> PathBuf {
@@ -89,6 +107,19 @@ impl Pins {
             "{name} is not built: run `cargo xtask setup`"
         );
         Ok(path)
+    }
+
+    /// The source of a Go module at the pinned version, for what is in it beside the programs.
+    pub fn source(&self, module: &str) -> anyhow::Result<PathBuf> {
+        let mut command = Command::new("go");
+        command
+            .args(["mod", "download", "-json", module])
+            .current_dir(self.module());
+        let answer: Value = serde_json::from_str(&output(&mut command)?)?;
+        answer["Dir"]
+            .as_str()
+            .map(PathBuf::from)
+            .with_context(|| format!("go names no folder of {module}"))
     }
 
     /// The version of a Go module, as `go.mod` pins it: `v1.36.3`.

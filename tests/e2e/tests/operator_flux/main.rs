@@ -1,0 +1,157 @@
+//! `git push` → Flux → Ready; a broken commit makes the Kustomization fail at once, and what ran keeps
+//! running; a revert heals it. With Flux's own controllers, as a tenant with the rights of `edit`.
+#![allow(
+    clippy::similar_names,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    missing_docs
+)]
+
+mod flux;
+mod git;
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use vrsky_e2e::installed::{Installed, SOON, condition};
+use vrsky_e2e::poster::{Post, Poster};
+use vrsky_e2e::{Answer, Receiver, program};
+
+use crate::flux::Flux;
+use crate::git::Repository;
+
+const KUSTOMIZATION: &str = "kustomization.kustomize.toolkit.fluxcd.io/flows";
+
+fn flow(receiver: &str, map: &str) -> String {
+    format!(
+        r#"
+apiVersion: vrsky.io/v1alpha1
+kind: Flow
+metadata: {{name: orders, namespace: acme}}
+spec:
+  source:
+    connector: webhook
+    with: {{path: /orders}}
+    contract: {{fields: {{id: string}}}}
+  steps: [{{map: '{map}'}}]
+  sinks:
+    warehouse:
+      connector: http
+      with: {{url: "{receiver}", path: [warehouse]}}
+"#
+    )
+}
+
+/// What a tenant's repository is synchronised by: what the command prints, but sooner.
+fn sync(repository: &str) -> String {
+    let output = Command::new(program::vrsky().unwrap())
+        .args(["tenant", "bootstrap", "acme", "--flux", "--repository"])
+        .arg(repository)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let sync = String::from_utf8(output.stdout).unwrap();
+    sync.replace("interval: 1m", "interval: 1s")
+        .replace("retryInterval: 1s", "retryInterval: 5s")
+}
+
+fn posts(range: std::ops::Range<u32>) -> impl Iterator<Item = Post> {
+    range.map(|number| {
+        let id = format!("order-{number:06}");
+        Post::json(id.clone(), &json!({"id": id}))
+    })
+}
+
+/// Whether the Kustomization has come to an end with a commit.
+fn has_tried(kustomization: &Value, commit: &str) -> bool {
+    let tried = kustomization["status"]["lastAttemptedRevision"].as_str();
+    tried.is_some_and(|tried| tried.ends_with(commit))
+        && condition(kustomization, "Ready")["status"] != "Unknown"
+        && !condition(kustomization, "Ready").is_null()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
+    let installed = Installed::fresh().await.unwrap();
+    let kubectl = installed.kubectl();
+    let receiver = Receiver::listen(&installed.host(), false).await.unwrap();
+    receiver.answer("/warehouse", Answer::status(200));
+    let repository = Repository::serve().await.unwrap();
+    let flux = Flux::start(kubectl).await.unwrap();
+    let tried = async |commit: &str| {
+        let tried = installed.until("acme", KUSTOMIZATION, |it| has_tried(it, commit));
+        tried
+            .await
+            .unwrap_or_else(|error| panic!("{error}\n{}", flux.logs()))
+    };
+
+    // Pushed: the Kustomization is ready, and by then messages flow.
+    let first = flow(receiver.url(), r#". = {"id": .id, "version": 1}"#);
+    let commit = repository.push("orders.yaml", &first).await.unwrap();
+    kubectl.apply(&sync(repository.url())).unwrap();
+    // So that the next story clears it away, whatever happens to this one.
+    kubectl
+        .run(&["label", "namespace", "acme", "vrsky.io/story=true"])
+        .unwrap();
+    let kustomization = tried(&commit).await;
+    let ready = condition(&kustomization, "Ready");
+    assert_eq!(ready["status"], "True", "{ready:#}\n{}", flux.logs());
+    let flow_now = kubectl.get(&["-n", "acme", "flow/orders"]).unwrap();
+    assert_eq!(condition(&flow_now, "Ready")["status"], "True");
+    let service = installed.service("acme", "vrsky-runtime").unwrap();
+    let poster = Poster::to(format!("{service}/acme/orders"));
+    let posted = poster.post(posts(0..100)).await.unwrap();
+    assert_eq!(posted.accepted.len(), 100, "{posted:?}");
+    receiver.wait_at("/warehouse", 100, SOON).await.unwrap();
+
+    // A field that no contract declares: it fails at once, not when the time to wait is over; the
+    // Flow says why; the first version runs on.
+    let wrong = flow(receiver.url(), r#". = {"id": .id, "version": .versoin}"#);
+    let commit = repository.push("orders.yaml", &wrong).await.unwrap();
+    let kustomization = tried(&commit).await;
+    let ready = condition(&kustomization, "Ready");
+    assert_eq!(ready["status"], "False", "{ready:#}");
+    assert_eq!(ready["reason"], "HealthCheckFailed");
+    let message = ready["message"].as_str().unwrap();
+    assert!(message.contains("failed early"), "{message}");
+    assert!(message.contains("Flow/acme/orders"), "{message}");
+    let flow_now = kubectl.get(&["-n", "acme", "flow/orders"]).unwrap();
+    let found = &flow_now["status"]["diagnostics"][0];
+    assert_eq!(found["code"], "VRS0402", "{flow_now:#}");
+    assert_eq!(found["path"], "spec.steps[0].map");
+    assert_eq!(flow_now["status"]["running"]["generation"], 1);
+    let posted = poster.post(posts(100..200)).await.unwrap();
+    assert_eq!(posted.accepted.len(), 100, "{posted:?}");
+    receiver.wait_at("/warehouse", 200, SOON).await.unwrap();
+
+    // Reverted: healed.
+    let commit = repository.revert().await.unwrap();
+    let kustomization = tried(&commit).await;
+    let ready = condition(&kustomization, "Ready");
+    assert_eq!(ready["status"], "True", "{ready:#}\n{}", flux.logs());
+
+    // A shape that the kinds do not have is refused before anything is written, with its place.
+    let shapeless = first.replace("  steps:", "  stpes:");
+    let commit = repository.push("orders.yaml", &shapeless).await.unwrap();
+    let kustomization = tried(&commit).await;
+    let message = condition(&kustomization, "Ready")["message"]
+        .as_str()
+        .unwrap();
+    assert!(message.contains("spec.stpes"), "{message}");
+    let commit = repository.revert().await.unwrap();
+    let kustomization = tried(&commit).await;
+    assert_eq!(condition(&kustomization, "Ready")["status"], "True");
+
+    // Deleted with its sync: pruned, by the tenant's own rights.
+    kubectl
+        .run(&["delete", "-n", "acme", KUSTOMIZATION, "--timeout=60s"])
+        .unwrap();
+    let gone = installed.until("acme", "flows", |list| {
+        list["items"].as_array().unwrap().is_empty()
+    });
+    gone.await.unwrap();
+    let versions = receiver.at("/warehouse");
+    assert!(versions.iter().all(|it| it.json()["version"] == 1));
+    installed.clear().unwrap();
+}
