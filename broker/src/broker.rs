@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_nats::{Client, ConnectOptions};
 use futures_util::Stream;
@@ -12,6 +13,7 @@ use vrsky_plan::{FlowId, Plan, Program, Report, TenantId};
 use crate::accounts::{self, Resolver};
 use crate::api::Api;
 use crate::keys::{credentials_text, now_seconds};
+use crate::server::is_new_enough;
 use crate::waiting::{self, Waiting};
 use crate::{Applied, Error, Keys, Seed, apply, jwt, programs, reports, streams};
 
@@ -27,9 +29,13 @@ pub struct Broker {
 
 impl Broker {
     /// Connects, and makes what belongs to no tenant: the platform account with the buckets
-    /// `programs` and `leases` and the stream `REPORTS`.
+    /// `programs` and `leases` and the stream `REPORTS`. A server that is too old is refused first.
     pub async fn connect(url: &str, keys: &Keys) -> Result<Self, Error> {
         let system = connect(url, "system", &keys.system).await?;
+        let found = system.server_info().version;
+        if !is_new_enough(&found) {
+            return Err(Error::TooOld { found });
+        }
         let resolver = Resolver::new(system, keys.operator.clone());
         let wanted = accounts::platform(keys)?;
         let held = resolver.look_up(&wanted.subject).await?;
@@ -62,6 +68,17 @@ impl Broker {
         tenants: &BTreeSet<TenantId>,
     ) -> Result<Applied, Error> {
         apply::apply(self, plan, keys, Some(tenants)).await
+    }
+
+    /// The version of the server that is connected at the moment.
+    pub fn version(&self) -> String {
+        self.platform.context.client().server_info().version
+    }
+
+    /// Whether the connection was lost and came back, maybe to a server that has lost what it held.
+    pub fn has_reconnected(&self) -> bool {
+        let statistics = self.platform.context.client().statistics();
+        statistics.connects.load(Ordering::Relaxed) > 1
     }
 
     /// Whether the server can be reached at the moment.

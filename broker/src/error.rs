@@ -2,6 +2,8 @@
 
 use vrsky_plan::TenantId;
 
+use crate::server::MINIMUM_VERSION;
+
 /// Why the broker could not be made to follow the plan.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -12,6 +14,15 @@ pub enum Error {
         who: String,
         /// What the client said.
         source: async_nats::ConnectError,
+    },
+    /// The server is of a version that lets accounts reach into each other.
+    #[error(
+        "nats-server {found} is too old: {} or newer is needed, since older ones let accounts reach into each other",
+        MINIMUM_VERSION
+    )]
+    TooOld {
+        /// What the server says it is.
+        found: String,
     },
     /// A key is malformed.
     #[error("a key is malformed: {0}")]
@@ -71,6 +82,7 @@ impl Error {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Connect { .. } | Self::NoAnswer { .. } => "BrokerUnavailable",
+            Self::TooOld { .. } => "BrokerTooOld",
             Self::Key(_) | Self::NoKeys { .. } => "KeysInvalid",
             Self::Version { .. } => "PlanVersion",
             Self::Refused { .. } => "BrokerRefused",

@@ -7,6 +7,7 @@ mod config;
 mod find;
 
 pub use config::{Cluster, ServerConfig};
+pub(crate) use find::is_new_enough;
 pub use find::{MINIMUM_VERSION, find_server};
 
 use std::os::unix::process::CommandExt as _;

@@ -42,10 +42,15 @@ fn candidates() -> Vec<PathBuf> {
 /// The path, if what lies there is new enough.
 fn checked(path: PathBuf) -> Result<PathBuf, Error> {
     let found = version(&path)?;
-    if parse(&found) < parse(MINIMUM_VERSION) {
+    if !is_new_enough(&found) {
         return Err(Error::TooOld { path, found });
     }
     Ok(path)
+}
+
+/// Whether a server of this version may be used.
+pub(crate) fn is_new_enough(version: &str) -> bool {
+    parse(version) >= parse(MINIMUM_VERSION)
 }
 
 /// What `nats-server --version` says, without the words around it.

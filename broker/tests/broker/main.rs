@@ -8,6 +8,7 @@ mod dead_letters;
 mod edges;
 mod grants;
 mod isolation;
+mod old_server;
 mod plans;
 mod platform;
 mod revocation;
