@@ -19,7 +19,8 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use vrsky_plan::{FlowId, report};
+use vrsky_plan::FlowId;
+use vrsky_plan::report::{self, Backlog};
 
 use crate::clock;
 use crate::connection::Connection;
@@ -69,6 +70,7 @@ impl Health {
             .route("/livez", get(livez))
             .route("/readyz", get(readyz))
             .route("/metrics", get(metrics))
+            .route("/backlog", get(backlog))
             .with_state(self.clone());
         // It goes with the process.
         let never = CancellationToken::new();
@@ -181,6 +183,24 @@ async fn readyz(State(health): State<Health>) -> (StatusCode, String) {
 async fn metrics(State(health): State<Health>) -> axum::response::Response {
     match metrics::text(&health) {
         Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// What waits, by flow and edge, as it was asked last. Whoever reaches the port may know it: it says
+/// no more than the metrics.
+async fn backlog(State(health): State<Health>) -> axum::response::Response {
+    let flows = lock(&health.0.flows).clone();
+    let backlog: Backlog = flows
+        .into_iter()
+        .map(|(flow, status)| {
+            let edges = status.edges().into_iter();
+            let known = edges.filter_map(|(edge, status)| Some((edge, (*lock(&status.backlog))?)));
+            (flow, known.collect())
+        })
+        .collect();
+    match serde_json::to_vec(&backlog) {
+        Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

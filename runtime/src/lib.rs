@@ -17,6 +17,7 @@ pub mod intake;
 pub mod logs;
 mod options;
 mod programs;
+pub mod relay;
 mod retry;
 mod run;
 pub mod secrets;

@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Dlq(Dlq),
     /// Say where in a cluster a flow is stuck: from the Flow to its pods.
     Trace(Trace),
+    /// Say what waits in a cluster, flow by flow.
+    Lag(Lag),
     /// Print what applying manifests to a cluster would change, and what becomes of pending messages.
     Diff(Diff),
     /// Let go of an object whose operator is gone for good.
@@ -189,16 +191,21 @@ pub(crate) struct Check {
 #[command(next_help_heading = "Cluster")]
 pub(crate) struct Access {
     /// The namespace. Default: that of the context.
-    #[arg(short, long, value_name = "NAME")]
+    #[arg(short, long, global = true, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
     /// The context of the kubeconfig.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME")]
     pub(crate) context: Option<String>,
     /// The kubeconfig. Default: `KUBECONFIG`, then ~/.kube/config.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
     /// The namespace that VRSky is installed in.
-    #[arg(long, default_value = "vrsky-system", value_name = "NAME")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "vrsky-system",
+        value_name = "NAME"
+    )]
     pub(crate) system: String,
 }
 
@@ -215,6 +222,26 @@ pub(crate) struct Trace {
     /// The flow: `flow/NAME`, or its name alone.
     #[arg(value_name = "FLOW")]
     pub(crate) flow: String,
+    #[command(flatten)]
+    pub(crate) access: Access,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl vrsky lag -n acme
+  kubectl vrsky lag flow/orders -n acme --output json
+  kubectl vrsky lag -A
+
+Asks the runtimes, by way of the API server: you need `get` on pods/proxy, which the role `edit` has.
+A flow at zero waits for nothing.")]
+pub(crate) struct Lag {
+    /// One flow: `flow/NAME`, or its name alone. Default: all of the namespace.
+    #[arg(value_name = "FLOW")]
+    pub(crate) flow: Option<String>,
+    /// All namespaces.
+    #[arg(short = 'A', long, conflicts_with_all = ["namespace", "flow"])]
+    pub(crate) all_namespaces: bool,
     #[command(flatten)]
     pub(crate) access: Access,
 }
@@ -355,6 +382,10 @@ Examples:
   vrsky dlq redrive acme --flow acme/orders --all
   vrsky dlq ls acme --nats nats://127.0.0.1:4222 --creds support.creds --tenant-id abc
 
+  kubectl vrsky dlq ls -n acme             of the tenant whose namespace it is
+  kubectl vrsky dlq redrive acme 17 -n acme
+
+In a cluster it takes what the role `edit` has in the namespace: to read Secrets, and to exec into pods.
 A dead letter is named by its tenant and its sequence number, as `ls` prints them."
 )]
 pub(crate) struct Dlq {
@@ -364,9 +395,12 @@ pub(crate) struct Dlq {
     pub(crate) server: DlqServer,
 }
 
-/// Which server to ask. Default: the dev server of `--path`.
+/// Which server to ask. Default: the dev server of `--path`; of `kubectl vrsky dlq`: the cluster.
 #[derive(Debug, Args)]
 pub(crate) struct DlqServer {
+    /// The cluster, through the pod of a runtime. `kubectl vrsky dlq` does so anyway.
+    #[arg(long, global = true, conflicts_with = "nats")]
+    pub(crate) cluster: bool,
     /// The folder on which `vrsky dev` runs.
     #[arg(long, global = true, default_value = ".")]
     pub(crate) path: PathBuf,
@@ -379,6 +413,8 @@ pub(crate) struct DlqServer {
     /// The tenant's id there.
     #[arg(long, global = true, requires = "nats", value_name = "ID")]
     pub(crate) tenant_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) access: Access,
 }
 
 #[derive(Debug, Subcommand)]

@@ -13,6 +13,10 @@ use serde_json::Value;
 use crate::arguments::Access;
 use crate::safe;
 
+/// The pods of runtimes.
+pub(crate) const RUNTIMES: &str =
+    "app.kubernetes.io/managed-by=vrsky,app.kubernetes.io/name=vrsky-runtime";
+
 /// How long the API server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -37,6 +41,7 @@ pub(crate) enum Kind {
     Deployments,
     Leases,
     Pods,
+    Secrets,
 }
 
 /// One user's view of one cluster, in one namespace.
@@ -113,8 +118,18 @@ impl Cluster {
         kind: Kind,
         selector: &str,
     ) -> anyhow::Result<Found<Vec<Value>>> {
+        self.list_in(kind, Some(&self.namespace), selector).await
+    }
+
+    /// The objects of a namespace, or of all, that a label selector names.
+    pub(crate) async fn list_in(
+        &self,
+        kind: Kind,
+        namespace: Option<&str>,
+        selector: &str,
+    ) -> anyhow::Result<Found<Vec<Value>>> {
         let wanted = ListParams::default().labels(selector);
-        let list = self.api(kind, Some(&self.namespace)).list(&wanted).await;
+        let list = self.api(kind, namespace).list(&wanted).await;
         match found(list.map(|list| list.items))? {
             Found::There(Value::Array(items)) => Ok(Found::There(items)),
             Found::There(_) | Found::Missing => Ok(Found::Missing),
@@ -152,8 +167,18 @@ impl Kind {
             Self::Deployments => ("apps", "v1", "Deployment", "deployments"),
             Self::Leases => ("coordination.k8s.io", "v1", "Lease", "leases"),
             Self::Pods => ("", "v1", "Pod", "pods"),
+            Self::Secrets => ("", "v1", "Secret", "secrets"),
         };
         ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
+    }
+}
+
+/// The name in `flow/NAME`, or in `NAME`.
+pub(crate) fn flow_name(wanted: &str) -> anyhow::Result<&str> {
+    match wanted.split_once('/') {
+        None => Ok(wanted),
+        Some((kind, name)) if matches!(Kind::named(kind), Some(Kind::Ours("flows"))) => Ok(name),
+        Some(_) => anyhow::bail!("a flow is flow/NAME, not {}", safe::line(wanted)),
     }
 }
 

@@ -9,6 +9,7 @@ mod dlq;
 mod explain;
 mod finalize;
 mod init;
+mod lag;
 mod new;
 mod plan;
 mod preflight;
@@ -29,6 +30,7 @@ pub(crate) fn run(command: Command, screen: Screen) -> anyhow::Result<Exit> {
         Command::Dev(arguments) => dev::run(&arguments, screen),
         Command::Dlq(arguments) => dlq::run(&arguments, screen),
         Command::Trace(arguments) => trace::run(&arguments, screen),
+        Command::Lag(arguments) => lag::run(&arguments, screen),
         Command::Diff(arguments) => diff::run(&arguments, screen),
         Command::Finalize(arguments) => finalize::run(&arguments, screen),
         Command::Tenant(Tenant::Bootstrap(arguments)) => bootstrap::run(&arguments, screen),

@@ -28,13 +28,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// The command line. Help and errors call the program what the user called it.
+/// The command line. Help and errors call the program what the user called it; kubectl's plugin is about
+/// the cluster.
 fn parse() -> Result<arguments::Arguments, clap::Error> {
     let mut command = arguments::Arguments::command();
     let called = std::env::args_os().next().map(std::path::PathBuf::from);
-    if called.is_some_and(|path| path.file_stem() == Some("kubectl-vrsky".as_ref())) {
+    let is_plugin = called.is_some_and(|path| path.file_stem() == Some("kubectl-vrsky".as_ref()));
+    if is_plugin {
         command = command.bin_name("kubectl vrsky");
     }
     let matches = command.try_get_matches_from_mut(std::env::args_os())?;
-    arguments::Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    let arguments = arguments::Arguments::from_arg_matches(&matches);
+    let mut arguments = arguments.map_err(|error| error.format(&mut command))?;
+    if let arguments::Command::Dlq(dlq) = &mut arguments.command {
+        dlq.server.cluster |= is_plugin && dlq.server.nats.is_none();
+    }
+    Ok(arguments)
 }

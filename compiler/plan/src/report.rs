@@ -44,6 +44,10 @@ pub struct Report {
     pub last_error: Option<LastError>,
 }
 
+/// Messages that wait, by flow and edge: what a runtime serves as `/backlog`. No entry for an edge that
+/// it does not read.
+pub type Backlog = BTreeMap<FlowId, BTreeMap<EdgeName, u64>>;
+
 /// What a flow is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "state")]

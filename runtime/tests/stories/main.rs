@@ -18,5 +18,6 @@ mod health;
 mod leftover;
 mod poison;
 mod programs;
+mod relay;
 mod server;
 mod world;

@@ -1,5 +1,7 @@
 //! `vrsky dlq`: what was given up on, and another chance for it.
 
+mod cluster;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -43,16 +45,23 @@ async fn act(arguments: &arguments::Dlq, screen: Screen) -> anyhow::Result<()> {
             flow,
             limit,
         } => {
-            let tenants = match tenant {
-                Some(tenant) => vec![tenant.clone()],
-                None => tenants(server)?,
+            let accounts = match tenant {
+                Some(tenant) => vec![connect(server, tenant).await?],
+                None if server.cluster => vec![in_cluster(server, None).await?],
+                None => {
+                    let mut accounts = Vec::new();
+                    for tenant in tenants(server)? {
+                        accounts.push(connect(server, &tenant).await?);
+                    }
+                    accounts
+                }
             };
+            let flow = flow_id(flow.as_deref())?;
             let mut found = Vec::new();
-            for tenant in tenants {
-                let account = connect(server, &tenant).await?;
-                let flow = flow_id(flow.as_deref())?;
+            for account in accounts {
                 let letters =
                     dead_letters::list(&account.client, &account.id, flow.as_ref(), *limit).await?;
+                let tenant = account.tenant;
                 found.extend(letters.into_iter().map(|letter| (tenant.clone(), letter)));
             }
             list(&found, screen)
@@ -103,33 +112,69 @@ fn tenants(server: &DlqServer) -> anyhow::Result<Vec<String>> {
 }
 
 async fn connect(server: &DlqServer, tenant: &str) -> anyhow::Result<Account> {
+    if server.cluster {
+        return in_cluster(server, Some(tenant)).await;
+    }
     let (url, creds, id): (String, PathBuf, String) =
         match (&server.nats, &server.creds, &server.tenant_id) {
             (Some(url), Some(creds), Some(id)) => (url.clone(), creds.clone(), id.clone()),
             _ => of_dev(server, tenant)?,
         };
+    let credentials = ConnectOptions::with_credentials_file(&creds)
+        .await
+        .with_context(|| format!("cannot read {}", creds.display()))?;
     let id = TenantId::new(id)?;
-    let connecting = format!(
-        "cannot connect to {url} as support of {}",
-        safe::line(tenant)
-    );
-    let client = ConnectOptions::with_credentials_file(&creds)
-        .await
-        .with_context(|| format!("cannot read {}", creds.display()))?
-        .name("vrsky-dlq")
-        .custom_inbox_prefix(format!("_INBOX_{}", user_name(&id, "support")))
-        .request_timeout(Some(PATIENCE))
-        .connection_timeout(PATIENCE)
-        .connect(&url);
-    let client = tokio::time::timeout(PATIENCE, client)
-        .await
-        .with_context(|| connecting.clone())?
-        .context(connecting)?;
+    let client = as_support(&url, &id, credentials).await.with_context(|| {
+        format!(
+            "cannot connect to {url} as support of {}",
+            safe::line(tenant)
+        )
+    })?;
     Ok(Account {
         tenant: tenant.to_owned(),
         id,
         client,
     })
+}
+
+/// The account of the tenant whose namespace it is.
+async fn in_cluster(server: &DlqServer, wanted: Option<&str>) -> anyhow::Result<Account> {
+    let reached = cluster::reach(&server.access, wanted).await?;
+    let tenant = reached.tenant.clone();
+    let id = TenantId::new(reached.id.clone())?;
+    let credentials = ConnectOptions::with_credentials(&reached.credentials)
+        .context("the credentials cannot be read")?
+        .ignore_discovered_servers();
+    match as_support(&reached.url, &id, credentials).await {
+        Ok(client) => Ok(Account { tenant, id, client }),
+        Err(error) => {
+            let complaint = reached.complaint().await;
+            let error = error.context(format!(
+                "cannot connect to NATS as support of {}",
+                safe::line(&tenant)
+            ));
+            Err(if complaint.is_empty() {
+                error
+            } else {
+                anyhow::anyhow!("{}: {}", error, safe::line(complaint.trim()))
+            })
+        }
+    }
+}
+
+async fn as_support(
+    url: &str,
+    id: &TenantId,
+    credentials: ConnectOptions,
+) -> anyhow::Result<Client> {
+    let connecting = credentials
+        .name("vrsky-dlq")
+        .custom_inbox_prefix(format!("_INBOX_{}", user_name(id, "support")))
+        .request_timeout(Some(PATIENCE))
+        .connection_timeout(PATIENCE)
+        .connect(url);
+    let client = tokio::time::timeout(PATIENCE, connecting);
+    Ok(client.await.context("no answer in time")??)
 }
 
 /// Address, credentials and id, as the dev server of `--path` wrote them down.
@@ -201,7 +246,7 @@ fn list(letters: &[(String, DeadLetter)], screen: Screen) -> anyhow::Result<()> 
     }
     screen.say(&table.trim_fmt());
     screen.say(&format!(
-        "{DIM}next: vrsky dlq show TENANT ID, or vrsky dlq redrive TENANT ID{DIM:#}"
+        "{DIM}next: dlq show TENANT ID, or dlq redrive TENANT ID{DIM:#}"
     ));
     Ok(())
 }

@@ -81,6 +81,7 @@ async fn check(cluster: &Cluster, system: &str) -> anyhow::Result<Vec<Check>> {
     }
     checks.push(operator(cluster, system).await?);
     checks.push(leader(cluster, system).await?);
+    checks.push(nats(cluster, system).await?);
     Ok(checks)
 }
 
@@ -204,6 +205,41 @@ async fn leader(cluster: &Cluster, system: &str) -> anyhow::Result<Check> {
         Found::Missing => Check::new("leader", false, "nobody ever led".to_owned(), "operator.md"),
         Found::Hidden => Check::hidden("leader", system),
     })
+}
+
+/// NATS as the operator that leads sees it: nobody else reaches it.
+async fn nats(cluster: &Cluster, system: &str) -> anyhow::Result<Check> {
+    let operators = "app.kubernetes.io/name=vrsky-operator";
+    let found = cluster.list_in(Kind::Pods, Some(system), operators);
+    let pods = match found.await? {
+        Found::There(pods) => pods,
+        Found::Missing => Vec::new(),
+        Found::Hidden => return Ok(Check::hidden("NATS", system)),
+    };
+    let mut said = "no operator answers".to_owned();
+    for pod in pods
+        .iter()
+        .filter_map(|pod| pod["metadata"]["name"].as_str())
+    {
+        let path = format!("/api/v1/namespaces/{system}/pods/{pod}:8081/proxy/readyz");
+        let request = http::Request::get(path).body(Vec::new())?;
+        said = match cluster.client.request_text(request).await {
+            Ok(said) => said,
+            Err(kube::Error::Api(status)) if status.code == 403 => {
+                return Ok(Check::hidden("NATS", system));
+            }
+            Err(error) => words(&error),
+        };
+        if let Some(version) = said.lines().find(|line| line.starts_with("nats-server ")) {
+            return Ok(Check::new(
+                "NATS",
+                true,
+                version.to_owned(),
+                "operations.md",
+            ));
+        }
+    }
+    Ok(Check::new("NATS", false, said, "operations.md"))
 }
 
 impl Check {

@@ -9,7 +9,7 @@ mod show;
 use serde_json::Value;
 
 use crate::arguments;
-use crate::cluster::{Cluster, Found, Kind, block_on};
+use crate::cluster::{Cluster, Found, Kind, block_on, flow_name};
 use crate::output::{Exit, Screen};
 use crate::safe;
 
@@ -42,11 +42,7 @@ pub(super) fn run(arguments: &arguments::Trace, screen: Screen) -> anyhow::Resul
 
 /// Reads what the flow needs.
 async fn look(cluster: &Cluster, wanted: &str) -> anyhow::Result<Situation> {
-    let name = match wanted.split_once('/') {
-        None => wanted,
-        Some((kind, name)) if matches!(Kind::named(kind), Some(Kind::Ours("flows"))) => name,
-        Some(_) => anyhow::bail!("flows can be traced: flow/NAME, not {}", safe::line(wanted)),
-    };
+    let name = flow_name(wanted)?;
     let namespace = &cluster.namespace;
     let place = || format!("flow {} in {}", safe::line(name), safe::line(namespace));
     let flow = match cluster.get(Kind::Ours("flows"), name).await? {

@@ -1,0 +1,155 @@
+//! `kubectl vrsky lag`: what waits, flow by flow, as the runtimes asked NATS at last.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde::Serialize;
+use serde_json::Value;
+use vrsky_plan::report::Backlog;
+use vrsky_plan::{EdgeName, FlowId};
+
+use crate::arguments;
+use crate::cluster::{Cluster, Found, Kind, RUNTIMES, block_on, condition, flow_name, words};
+use crate::output::{Exit, Screen};
+use crate::safe;
+
+/// Where runtimes say how they are.
+const PORT: u16 = 8081;
+/// Runtimes that are asked at once.
+const CONCURRENT: usize = 16;
+
+/// What waits of a flow.
+#[derive(Debug, Serialize)]
+struct Lag {
+    flow: FlowId,
+    /// The reason of its condition `Ready`.
+    state: String,
+    /// By edge; no entry for one that no runtime reads at the moment.
+    waiting: BTreeMap<EdgeName, u64>,
+}
+
+pub(super) fn run(arguments: &arguments::Lag, screen: Screen) -> anyhow::Result<Exit> {
+    let lags = block_on(async {
+        let cluster = Cluster::connect(&arguments.access).await?;
+        let namespace = (!arguments.all_namespaces).then_some(cluster.namespace.as_str());
+        let flow = arguments.flow.as_deref().map(flow_name).transpose()?;
+        look(&cluster, namespace, flow).await
+    })?;
+    if screen.is_json() {
+        screen.document(&lags)?;
+    } else {
+        show(&lags, arguments.all_namespaces, screen);
+    }
+    Ok(Exit::Fine)
+}
+
+async fn look(
+    cluster: &Cluster,
+    namespace: Option<&str>,
+    flow: Option<&str>,
+) -> anyhow::Result<Vec<Lag>> {
+    let place = namespace.map_or_else(|| "all namespaces".to_owned(), safe::line);
+    let flows = match cluster.list_in(Kind::Ours("flows"), namespace, "").await? {
+        Found::There(flows) => flows,
+        Found::Missing => {
+            anyhow::bail!("VRSky is not in this cluster; next: kubectl vrsky check --pre")
+        }
+        Found::Hidden => anyhow::bail!("you may not list flows in {place}"),
+    };
+    let mut lags = Vec::new();
+    for object in flows {
+        let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
+        if flow.is_some_and(|flow| flow != text("name")) {
+            continue;
+        }
+        let reason = condition(&object, "Ready")["reason"].as_str();
+        lags.push(Lag {
+            flow: FlowId::new(text("namespace"), text("name"))?,
+            state: reason.unwrap_or("Unknown").to_owned(),
+            waiting: BTreeMap::new(),
+        });
+    }
+    if let (Some(flow), true) = (flow, lags.is_empty()) {
+        anyhow::bail!("there is no flow {} in {place}", safe::line(flow));
+    }
+    let pods = match cluster.list_in(Kind::Pods, namespace, RUNTIMES).await? {
+        Found::There(pods) => pods,
+        Found::Missing => Vec::new(),
+        Found::Hidden => anyhow::bail!("you may not list pods in {place}"),
+    };
+    let running = pods
+        .iter()
+        .filter(|pod| pod["status"]["phase"] == "Running");
+    let asked: Vec<_> = running.map(|pod| backlog(cluster, pod)).collect();
+    let found: Vec<Backlog> = stream::iter(asked)
+        .buffer_unordered(CONCURRENT)
+        .try_collect()
+        .await?;
+    for (flow, edges) in found.into_iter().flatten() {
+        let Some(lag) = lags.iter_mut().find(|lag| lag.flow == flow) else {
+            continue;
+        };
+        for (edge, messages) in edges {
+            // While an edge passes from one process to the next, both may know it.
+            let waiting = lag.waiting.entry(edge).or_default();
+            *waiting = messages.max(*waiting);
+        }
+    }
+    Ok(lags)
+}
+
+/// What waits, as one runtime says; nothing where it does not answer (yet).
+async fn backlog(cluster: &Cluster, pod: &Value) -> anyhow::Result<Backlog> {
+    let text = |field: &str| pod["metadata"][field].as_str().unwrap_or_default();
+    let (namespace, name) = (text("namespace"), text("name"));
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{name}:{PORT}/proxy/backlog");
+    let request = http::Request::get(path).body(Vec::new())?;
+    match cluster.client.request_text(request).await {
+        Ok(text) => serde_json::from_str(&text)
+            .with_context(|| format!("{} is of another version", safe::line(name))),
+        Err(kube::Error::Api(status)) if status.code == 403 => anyhow::bail!(
+            "you may not ask the runtimes in {}: it takes `get` on pods/proxy, as in the role `edit`",
+            safe::line(namespace)
+        ),
+        Err(kube::Error::Api(_)) => Ok(Backlog::new()),
+        Err(error) => anyhow::bail!(words(&error)),
+    }
+}
+
+fn show(lags: &[Lag], all_namespaces: bool, screen: Screen) {
+    if lags.is_empty() {
+        screen.say("no flows");
+        return;
+    }
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    let mut header = vec!["FLOW", "READY", "EDGE", "WAITING"];
+    if all_namespaces {
+        header.insert(0, "NAMESPACE");
+    }
+    table.set_header(header);
+    for lag in lags {
+        let mut edges: Vec<_> = lag
+            .waiting
+            .iter()
+            .map(|(edge, messages)| (edge.to_string(), messages.to_string()))
+            .collect();
+        if edges.is_empty() {
+            edges.push(("-".to_owned(), "-".to_owned()));
+        }
+        for (edge, messages) in edges {
+            let mut row = vec![
+                lag.flow.name().to_owned(),
+                safe::line(&lag.state),
+                edge,
+                messages,
+            ];
+            if all_namespaces {
+                row.insert(0, lag.flow.namespace().to_owned());
+            }
+            table.add_row(row);
+        }
+    }
+    screen.say(&table.trim_fmt());
+}
