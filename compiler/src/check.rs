@@ -19,6 +19,7 @@ pub(crate) mod unknown_kind;
 pub(crate) mod wrong_type;
 
 // The world.
+pub(crate) mod compute;
 pub(crate) mod cycle;
 pub(crate) mod dead_letter_retention;
 pub(crate) mod double_namespace;

@@ -29,7 +29,7 @@ pub enum Cause {
 }
 
 /// Each code with its page, sorted.
-const PAGES: [(Code, &str); 53] = [
+const PAGES: [(Code, &str); 54] = [
     (Code(1), include_str!("../../docs/codes/VRS0001.md")),
     (Code(2), include_str!("../../docs/codes/VRS0002.md")),
     (Code(3), include_str!("../../docs/codes/VRS0003.md")),
@@ -57,6 +57,7 @@ const PAGES: [(Code, &str); 53] = [
     (Code(211), include_str!("../../docs/codes/VRS0211.md")),
     (Code(212), include_str!("../../docs/codes/VRS0212.md")),
     (Code(213), include_str!("../../docs/codes/VRS0213.md")),
+    (Code(214), include_str!("../../docs/codes/VRS0214.md")),
     (Code(301), include_str!("../../docs/codes/VRS0301.md")),
     (Code(302), include_str!("../../docs/codes/VRS0302.md")),
     (Code(303), include_str!("../../docs/codes/VRS0303.md")),

@@ -1,5 +1,6 @@
 //! What was proved becomes a plan.
 
+mod compute;
 mod grants;
 mod programs;
 mod publish;
@@ -57,6 +58,7 @@ pub(crate) fn lower(
                 imports,
                 programs,
                 workloads,
+                compute: compute::compute(tenant),
             },
         );
     }

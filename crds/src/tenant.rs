@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::status::Status;
-use crate::values::{Bytes, Duration};
+use crate::values::{Bytes, Cpu, Duration};
 
 /// A company or team. Written by platform admins; it binds namespaces to one NATS account.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +45,10 @@ pub struct TenantSpec {
     /// How long data may exist at the most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<Retention>,
+    /// What pods in the tenant's namespaces may use of the cluster's nodes. Not given: as much as
+    /// the nodes have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compute: Option<Compute>,
 }
 
 /// Who shares a runtime.
@@ -97,4 +101,52 @@ pub struct Retention {
     /// Dead letters; the longest retention that a flow may ask for. Default 14d.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letters: Option<Duration>,
+}
+
+/// What pods in a namespace of the tenant may use of the cluster's nodes: a ResourceQuota and a
+/// LimitRange in each of them. They bind every pod there, not VRSky's alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Compute {
+    /// What all pods of a namespace request together, at most. Pods that request nothing are then
+    /// refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<Resources>,
+    /// The limits of all pods of a namespace together, at most. Pods without limits are then refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Resources>,
+    /// Pods in a namespace, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 10000))]
+    pub pods: Option<u32>,
+    /// What each container gets that does not say it itself, and what it may say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<ContainerResources>,
+}
+
+/// Of one container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ContainerResources {
+    /// Its limits where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Resources>,
+    /// Its requests where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_request: Option<Resources>,
+    /// Its limits, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<Resources>,
+}
+
+/// Of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Resources {
+    /// Cores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Cpu>,
+    /// Memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Bytes>,
 }

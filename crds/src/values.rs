@@ -16,6 +16,12 @@ pub struct Duration(#[schemars(regex(pattern = r"^[0-9]{1,9}(ms|s|m|h|d)$"))] pu
 #[serde(transparent)]
 pub struct Bytes(#[schemars(regex(pattern = r"^[0-9]{1,12}(k|Ki|M|Mi|G|Gi)?$"))] pub String);
 
+/// Cores in Kubernetes' notation: a whole number of them, or of thousandths with `m`, such as `2` or
+/// `500m`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Cpu(#[schemars(regex(pattern = r"^[0-9]{1,9}m?$"))] pub String);
+
 /// Parameters of a connector. Their shape is the connector's own JSON Schema, so here they are free.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]

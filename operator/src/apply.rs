@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::index::{Key, Seen};
 use crate::kinds::Kind;
-use crate::names::{FINALIZER, MANAGER, RUNTIME};
+use crate::names::{FINALIZER, MANAGER, RUNTIME, SUPPORT};
 use crate::reconcile::Action;
 
 /// Writes under way at once.
@@ -85,7 +85,7 @@ impl Writer {
                 Action::Apply(..) => namespaces.contains(key.namespace.as_str()),
                 Action::Delete { .. } => !key.namespace.is_empty(),
             }
-            && (key.kind != Kind::Secret || key.name == RUNTIME);
+            && (key.kind != Kind::Secret || [RUNTIME, SUPPORT].contains(&key.name.as_str()));
         if !is_allowed {
             return Err(Error::NotAllowed { key: key.clone() });
         }

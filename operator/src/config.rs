@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::core::v1::{EnvVar, ResourceRequirements, Toleration};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What the chart decides.
 #[derive(Clone, Debug, Deserialize)]
@@ -123,6 +123,31 @@ pub struct Webhooks {
     /// An Ingress for each webhook; absent: the way in from outside is not ours.
     #[serde(default)]
     pub ingress: Option<Ingress>,
+    /// An HTTPRoute for each webhook; absent: as above.
+    #[serde(default)]
+    pub http_route: Option<HttpRoute>,
+}
+
+/// What an HTTPRoute of the Gateway API says beside its host and its path.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HttpRoute {
+    /// The Gateways that it belongs to.
+    pub parent_refs: Vec<ParentRef>,
+}
+
+/// A Gateway.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ParentRef {
+    /// Its name.
+    pub name: String,
+    /// Its namespace; absent: the tenant's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// One of its listeners; absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub section_name: Option<String>,
 }
 
 /// What an Ingress says beside its host, which is that of the URL, and its path.
@@ -183,8 +208,10 @@ impl Config {
         };
         let config: Self =
             serde_saphyr::from_str(&text).map_err(|error| invalid(error.to_string()))?;
-        if config.webhooks.ingress.is_some() && config.webhooks.host().is_none() {
-            let message = "webhooks.ingress needs webhooks.url, an address without a path";
+        let webhooks = &config.webhooks;
+        let has_ways_in = webhooks.ingress.is_some() || webhooks.http_route.is_some();
+        if has_ways_in && webhooks.host().is_none() {
+            let message = "webhooks.ingress and webhooks.httpRoute need webhooks.url, an address without a path";
             return Err(invalid(message.to_owned()));
         }
         Ok(config)

@@ -32,6 +32,8 @@ struct Inner {
     last_round_seconds: f64,
     failed_tenants: usize,
     objects: BTreeMap<(&'static str, bool), usize>,
+    /// The version of NATS.
+    nats: Option<String>,
 }
 
 impl Health {
@@ -54,6 +56,17 @@ impl Health {
         let mut state = self.lock();
         state.leads = true;
         state.turned = Some(Instant::now());
+    }
+
+    /// Whether this process leads.
+    pub fn is_leading(&self) -> bool {
+        self.lock().leads
+    }
+
+    /// NATS is connected, and of this version.
+    pub fn connected(&self, version: String) {
+        self.lock().nats = Some(version);
+        self.waits_for("NATS", None);
     }
 
     /// The loop has turned.
@@ -98,11 +111,15 @@ impl Health {
             } else {
                 "standing by"
             };
-            return (StatusCode::OK, format!("ok: {word}\n"));
+            let nats = state.nats.as_ref();
+            let nats = nats.map(|version| format!("nats-server {version}\n"));
+            let text = format!("ok: {word}\n{}", nats.unwrap_or_default());
+            return (StatusCode::OK, text);
         }
         let lines = state.waits.iter();
         let lines = lines.map(|(what, why)| format!("waiting for {what}: {why}\n"));
-        (StatusCode::SERVICE_UNAVAILABLE, lines.collect())
+        // As the API server's own does; and who asks by way of it tries a 503 again and again.
+        (StatusCode::INTERNAL_SERVER_ERROR, lines.collect())
     }
 
     /// Prometheus' text format, version 0.0.4.

@@ -157,6 +157,26 @@ impl Index {
             .take_while(move |(key, _)| key.kind == kind && key.namespace == namespace)
     }
 
+    /// What `look` sees with `object` in its place. Afterwards everything is as it was.
+    pub fn suppose<T>(
+        &mut self,
+        kind: Kind,
+        mut object: DynamicObject,
+        look: impl FnOnce(&Self) -> T,
+    ) -> T {
+        let key = Key::of(kind, &object.metadata);
+        let before = self.objects.get(&key).cloned();
+        // What is about to be written still has the version of what it was read as.
+        object.metadata.resource_version = None;
+        let _change = self.put(key.clone(), object);
+        let seen = look(self);
+        match before {
+            Some(before) => drop(self.objects.insert(key, before)),
+            None => drop(self.objects.remove(&key)),
+        }
+        seen
+    }
+
     /// Notes a status that was just written, so that it is not written again before the watch has
     /// brought it.
     pub fn told(&mut self, key: &Key, status: Status) {

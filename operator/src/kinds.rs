@@ -1,11 +1,13 @@
 //! The kinds that are watched.
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{
+    LimitRange, Namespace, Pod, ResourceQuota, Secret, Service, ServiceAccount,
+};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::Resource;
-use kube::core::ApiResource;
+use kube::core::{ApiResource, GroupVersionKind};
 use vrsky_crds::{Connector, Flow, Grant, Tenant, Topic};
 
 /// A kind that the operator reads or writes.
@@ -25,6 +27,10 @@ pub enum Kind {
     Namespace,
     /// Runtimes, as they are.
     Pod,
+    /// Made by the operator, where the Tenant asks for it.
+    ResourceQuota,
+    /// Made by the operator, where the Tenant asks for it.
+    LimitRange,
     /// Made by the operator.
     ServiceAccount,
     /// Made by the operator, never watched: who may list Secrets can read those of others.
@@ -37,13 +43,18 @@ pub enum Kind {
     PodDisruptionBudget,
     /// Made by the operator.
     Service,
-    /// Made by the operator, and watched, only where the platform asks for it.
+    /// Made by the operator, where the platform asks for it.
     Ingress,
+    /// Made by the operator, where the platform asks for it; watched where the API server knows it.
+    HttpRoute,
 }
+
+/// Group and version of the Gateway API, which a cluster has or has not.
+pub const GATEWAY: (&str, &str) = ("gateway.networking.k8s.io", "v1");
 
 impl Kind {
     /// All that are always watched.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Tenant,
         Self::Topic,
         Self::Connector,
@@ -51,11 +62,14 @@ impl Kind {
         Self::Flow,
         Self::Namespace,
         Self::Pod,
+        Self::ResourceQuota,
+        Self::LimitRange,
         Self::ServiceAccount,
         Self::NetworkPolicy,
         Self::Deployment,
         Self::PodDisruptionBudget,
         Self::Service,
+        Self::Ingress,
     ];
     /// VRSky's own.
     pub const OURS: [Self; 5] = [
@@ -67,7 +81,9 @@ impl Kind {
     ];
     /// What the operator makes in tenants' namespaces, in the order in which it is made: what opens
     /// traffic comes last.
-    pub const MADE: [Self; 7] = [
+    pub const MADE: [Self; 10] = [
+        Self::ResourceQuota,
+        Self::LimitRange,
         Self::ServiceAccount,
         Self::Secret,
         Self::NetworkPolicy,
@@ -75,6 +91,7 @@ impl Kind {
         Self::PodDisruptionBudget,
         Self::Service,
         Self::Ingress,
+        Self::HttpRoute,
     ];
 
     /// Its name.
@@ -87,6 +104,8 @@ impl Kind {
             Self::Flow => "Flow",
             Self::Namespace => "Namespace",
             Self::Pod => "Pod",
+            Self::ResourceQuota => "ResourceQuota",
+            Self::LimitRange => "LimitRange",
             Self::ServiceAccount => "ServiceAccount",
             Self::Secret => "Secret",
             Self::NetworkPolicy => "NetworkPolicy",
@@ -94,6 +113,7 @@ impl Kind {
             Self::PodDisruptionBudget => "PodDisruptionBudget",
             Self::Service => "Service",
             Self::Ingress => "Ingress",
+            Self::HttpRoute => "HTTPRoute",
         }
     }
 
@@ -117,6 +137,8 @@ impl Kind {
             Self::Flow => ApiResource::erase::<Flow>(&()),
             Self::Namespace => erase::<Namespace>(),
             Self::Pod => erase::<Pod>(),
+            Self::ResourceQuota => erase::<ResourceQuota>(),
+            Self::LimitRange => erase::<LimitRange>(),
             Self::ServiceAccount => erase::<ServiceAccount>(),
             Self::Secret => erase::<Secret>(),
             Self::NetworkPolicy => erase::<NetworkPolicy>(),
@@ -124,6 +146,11 @@ impl Kind {
             Self::PodDisruptionBudget => erase::<PodDisruptionBudget>(),
             Self::Service => erase::<Service>(),
             Self::Ingress => erase::<Ingress>(),
+            Self::HttpRoute => {
+                let (group, version) = GATEWAY;
+                let kind = GroupVersionKind::gvk(group, version, self.name());
+                ApiResource::from_gvk_with_plural(&kind, "httproutes")
+            }
         }
     }
 }

@@ -20,11 +20,13 @@ pub mod operator;
 pub mod options;
 pub mod own;
 pub mod pods;
+pub mod ready;
 pub mod reconcile;
 pub mod reports;
 pub mod run;
 pub mod status;
 pub mod uninstall;
+pub mod warnings;
 pub mod watch;
 pub mod world;
 

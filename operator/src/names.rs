@@ -43,8 +43,20 @@ pub const SERVER_FILE: &str = "nats.conf";
 /// In the operator's own namespace: who leads.
 pub const LEASE: &str = "vrsky-operator";
 
-/// The name of the Ingress of a flow's webhook.
-pub fn ingress(flow: &vrsky_plan::FlowId) -> String {
+/// Name of the Secret by which people who may read it look at dead letters (`kubectl vrsky dlq`).
+pub const SUPPORT: &str = "vrsky-support";
+/// That Secret's key: where NATS is, as pods see it.
+pub const ADDRESS: &str = "nats.url";
+/// That Secret's key: the tenant's name.
+pub const TENANT_NAME: &str = "tenant";
+/// That Secret's key: the tenant's id in NATS.
+pub const TENANT_ID: &str = "tenant-id";
+
+/// The Tenant's ResourceQuota and LimitRange in each of its namespaces.
+pub const COMPUTE: &str = "vrsky-tenant";
+
+/// The name of the Ingress, or HTTPRoute, of a flow's webhook.
+pub fn way_in(flow: &vrsky_plan::FlowId) -> String {
     format!("vrsky-flow-{}", flow.name())
 }
 

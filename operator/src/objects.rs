@@ -2,9 +2,10 @@
 //!
 //! Typed builders only: what no builder sets cannot get into a tenant's namespace.
 
+mod compute;
 mod deployment;
-mod ingress;
 mod network_policy;
+mod way_in;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +23,8 @@ use crate::config::Config;
 use crate::index::Key;
 use crate::kinds::Kind;
 use crate::names::{
-    self, AUTHORITIES, CREDENTIALS, HASH, INSTANCE, MANAGED_BY, NAME, RUNTIME, TENANT,
+    self, ADDRESS, AUTHORITIES, CREDENTIALS, HASH, INSTANCE, MANAGED_BY, NAME, RUNTIME, SUPPORT,
+    TENANT, TENANT_ID, TENANT_NAME,
 };
 
 /// Where runtimes take webhooks in.
@@ -48,6 +50,8 @@ pub(crate) struct Context<'a> {
 pub fn desired(plan: &Plan, config: &Config, at_zero: &BTreeSet<FlowId>) -> Objects {
     let mut objects = Objects::new();
     for (tenant_name, tenant) in &plan.tenants {
+        let compute = tenant.compute.iter();
+        objects.extend(compute.flat_map(|compute| compute::objects(tenant_name, compute)));
         for workload in &tenant.workloads {
             let context = Context {
                 config,
@@ -65,31 +69,62 @@ pub fn desired(plan: &Plan, config: &Config, at_zero: &BTreeSet<FlowId>) -> Obje
     objects
 }
 
-/// What a tenant's runtimes in one namespace read: credentials, and whom to trust.
-pub fn secret(
-    tenant: &TenantName,
+/// The credentials of a tenant's roles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// Of its runtimes.
+    pub runtime: String,
+    /// Of those who look at its dead letters.
+    pub support: String,
+}
+
+/// The Secrets of a namespace: what its runtimes read, and what `kubectl vrsky dlq` reads with the
+/// rights of whoever calls it.
+pub fn secrets(
+    name: &TenantName,
+    tenant: &Tenant,
     namespace: &str,
-    credentials: &str,
-    authorities: Option<&str>,
-) -> (Key, Value) {
-    let metadata = ObjectMeta {
-        name: Some(RUNTIME.to_owned()),
-        namespace: Some(namespace.to_owned()),
-        labels: Some(labels(tenant, RUNTIME)),
-        ..ObjectMeta::default()
+    credentials: &Credentials,
+    config: &Config,
+) -> [(Key, Value); 2] {
+    let authorities = config.runtime.ca_certificates.as_deref();
+    let secret = |instance: &str, files: &[(&str, Option<&str>)]| {
+        let metadata = ObjectMeta {
+            name: Some(instance.to_owned()),
+            namespace: Some(namespace.to_owned()),
+            labels: Some(labels(name, instance)),
+            ..ObjectMeta::default()
+        };
+        let data = files.iter().filter_map(|(file, text)| {
+            let bytes = (*text)?.as_bytes().to_vec();
+            Some(((*file).to_owned(), ByteString(bytes)))
+        });
+        let object = Secret {
+            metadata,
+            type_: Some("Opaque".to_owned()),
+            data: Some(data.collect()),
+            ..Secret::default()
+        };
+        sealed(Kind::Secret, &object)
     };
-    let files = [(CREDENTIALS, Some(credentials)), (AUTHORITIES, authorities)];
-    let data = files.into_iter().filter_map(|(name, text)| {
-        let bytes = text?.as_bytes().to_vec();
-        Some((name.to_owned(), ByteString(bytes)))
-    });
-    let object = Secret {
-        metadata,
-        type_: Some("Opaque".to_owned()),
-        data: Some(data.collect()),
-        ..Secret::default()
-    };
-    sealed(Kind::Secret, &object)
+    [
+        secret(
+            RUNTIME,
+            &[
+                (CREDENTIALS, Some(&credentials.runtime)),
+                (AUTHORITIES, authorities),
+            ],
+        ),
+        secret(
+            SUPPORT,
+            &[
+                (CREDENTIALS, Some(&credentials.support)),
+                (ADDRESS, Some(&config.nats.url)),
+                (TENANT_NAME, Some(name.as_str())),
+                (TENANT_ID, Some(tenant.id.as_str())),
+            ],
+        ),
+    ]
 }
 
 impl Context<'_> {
@@ -102,7 +137,7 @@ impl Context<'_> {
         ]);
         if self.workload.webhooks {
             objects.extend([self.service()]);
-            objects.extend(self.ingresses());
+            objects.extend(self.ways_in());
         }
     }
 

@@ -5,6 +5,7 @@
 //! what was half written is found by the next leader, which looks at everything first.
 
 mod finalizers;
+mod foresee;
 mod round;
 mod scale;
 mod statuses;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use futures_util::{Stream, StreamExt};
 use jiff::Timestamp;
 use kube::Client;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use vrsky_broker::{Broker, Failure, Keys, Revoked};
 use vrsky_compiler::{Compiler, Diagnostic};
@@ -33,6 +35,7 @@ use crate::inventory::Inventory;
 use crate::kinds::Kind;
 use crate::own::{self, Own, Stored};
 use crate::reports::Reports;
+use crate::warnings::Question;
 use crate::watch;
 use crate::world::{Before, Incumbents};
 
@@ -53,6 +56,9 @@ const VERIFIED_AT_ONCE: usize = 8;
 const TICK: Duration = Duration::from_secs(1);
 /// How long connecting to the broker may take.
 const CONNECT: Duration = Duration::from_secs(5);
+/// A connection that is lost comes back by itself, but not to a server that has lost its account: after
+/// so long, and again after as long, a new one is tried.
+const AWAY: Duration = Duration::from_secs(10);
 
 /// Reports of all runtimes, with the tenant whose runtime sent them.
 type Reporting = Pin<Box<dyn Stream<Item = (TenantId, Report)> + Send>>;
@@ -71,6 +77,8 @@ pub struct Operator {
     reports: Reports,
     broker: Option<Arc<Broker>>,
     was_connected: bool,
+    /// Since when the broker has been away, or has been asked anew.
+    away: Option<Instant>,
     compiler: Compiler,
     /// What runs, as far as is known.
     incumbents: Incumbents,
@@ -104,6 +112,8 @@ pub struct Operator {
     autoscale: Autoscale,
     /// Flows that are being deleted, and stay until they can read what waits for them.
     staying: BTreeSet<Key>,
+    /// What people want to know before they write.
+    questions: Option<mpsc::Receiver<Question>>,
     /// Failures in a row.
     attempts: u32,
 }
@@ -127,8 +137,10 @@ impl Operator {
         let keys = own.keys().await?;
         own.servers(config.nats.server.as_ref(), &keys.value)
             .await?;
-        let mut kinds = BTreeSet::from(Kind::ALL);
-        kinds.extend(config.webhooks.ingress.as_ref().map(|_| Kind::Ingress));
+        let kinds = watch::kinds(&client).await?;
+        if config.webhooks.http_route.is_some() && !kinds.contains(&Kind::HttpRoute) {
+            return Err(own::Error::NoGateways);
+        }
         Ok(Self {
             writer: Writer::new(client.clone()),
             recorder: Recorder::new(&client, me),
@@ -146,6 +158,7 @@ impl Operator {
             plan: Plan::empty(),
             applied: Plan::empty(),
             was_connected: false,
+            away: None,
             verified: BTreeMap::new(),
             failed: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -159,8 +172,15 @@ impl Operator {
             changes: BTreeMap::new(),
             autoscale: Autoscale::default(),
             staying: BTreeSet::new(),
+            questions: None,
             attempts: 0,
         })
+    }
+
+    /// Answers these questions, too.
+    pub fn answering(mut self, questions: Option<mpsc::Receiver<Question>>) -> Self {
+        self.questions = questions;
+        self
     }
 
     /// Works until it is dropped.
@@ -170,6 +190,7 @@ impl Operator {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut looking = Looking::default();
+        let mut questions = self.questions.take();
         let mut due = Due::now();
         loop {
             tokio::select! {
@@ -192,13 +213,14 @@ impl Operator {
                         due.soon();
                     }
                 }
+                Some(question) = asked(&mut questions) => self.foresee(question),
                 waiting = looking.answer() => {
                     if self.scale(&waiting) { due.soon() }
                 }
                 _ = tick.tick() => {
-                    if self.broker.is_none() {
-                        reporting = self.connect().await;
-                        if reporting.is_some() { due.soon() }
+                    if self.has_to_connect() && let Some(reports) = self.connect().await {
+                        reporting = Some(reports);
+                        due.soon();
                     }
                     if self.time_changes() { due.soon() }
                     self.look(&mut looking);
@@ -213,6 +235,24 @@ impl Operator {
                 }
             }
         }
+    }
+
+    /// Whether a new connection to the broker is due: also where the old one came back, for a server that
+    /// was away may have lost anything.
+    fn has_to_connect(&mut self) -> bool {
+        let Some(broker) = &self.broker else {
+            return true;
+        };
+        if broker.is_connected() {
+            self.away = None;
+            return broker.has_reconnected();
+        }
+        let away = *self.away.get_or_insert_with(Instant::now);
+        let is_due = away.elapsed() > AWAY;
+        if is_due {
+            self.away = Some(Instant::now());
+        }
+        is_due
     }
 
     /// Tries to reach the broker: its reports, once it is there.
@@ -238,11 +278,13 @@ impl Operator {
             }
         };
         let programs = incumbents.into_values().flatten();
-        self.incumbents = programs
-            .map(|(flow, program)| ((program.tenant.clone(), flow), program))
-            .collect();
+        // What ran is still known where the server has lost it.
+        self.incumbents
+            .extend(programs.map(|(flow, program)| ((program.tenant.clone(), flow), program)));
+        // Whoever is connected anew looks at everything.
+        self.verified.clear();
+        self.health.connected(connected.version());
         self.broker = Some(Arc::new(connected));
-        self.health.waits_for("NATS", None);
         Some(Box::pin(reports))
     }
 
@@ -313,6 +355,13 @@ impl Due {
 async fn next(reporting: &mut Option<Reporting>) -> Option<(TenantId, Report)> {
     match reporting {
         Some(reporting) => reporting.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn asked(questions: &mut Option<mpsc::Receiver<Question>>) -> Option<Question> {
+    match questions {
+        Some(questions) => questions.recv().await,
         None => std::future::pending().await,
     }
 }

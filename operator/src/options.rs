@@ -15,6 +15,12 @@ pub struct Options {
     /// Where `/healthz`, `/readyz` and `/metrics` are served.
     #[arg(long, env = "VRSKY_LISTEN", default_value = "127.0.0.1:8081")]
     pub listen: SocketAddr,
+    /// Where warnings at `kubectl apply` are served, over TLS. Without it they are not.
+    #[arg(long, env = "VRSKY_WARNINGS", requires = "warnings_folder")]
+    pub warnings: Option<SocketAddr>,
+    /// The folder of `tls.crt`, `tls.key`, and `path`: a word that only the API server knows.
+    #[arg(long, env = "VRSKY_WARNINGS_FOLDER", value_name = "FOLDER")]
+    pub warnings_folder: Option<PathBuf>,
     /// The operator's own namespace.
     #[arg(long, env = "VRSKY_NAMESPACE", default_value = "vrsky-system")]
     pub namespace: String,
@@ -35,4 +41,6 @@ pub enum Command {
         #[arg(long)]
         purge: bool,
     },
+    /// Says whether the product that was installed works: exits with 1 and says what is amiss.
+    ReadyCheck,
 }

@@ -38,6 +38,12 @@ pub enum Error {
     /// The configuration's sizes.
     #[error("nats.server: {0:?} is not a number of bytes such as 10Gi")]
     Size(String),
+    /// Routes are asked for, and the cluster has none.
+    #[error(
+        "webhooks.httpRoute: the API server does not know HTTPRoute of gateway.networking.k8s.io/v1; \
+         install the Gateway API, or leave the value out"
+    )]
+    NoGateways,
 }
 
 /// An object of the operator's own, with the version that the next write has to name.
@@ -195,7 +201,7 @@ fn metadata(name: &str, version: Option<String>) -> ObjectMeta {
     }
 }
 
-fn api(what: &'static str, error: kube::Error) -> Error {
+pub(crate) fn api(what: &'static str, error: kube::Error) -> Error {
     Error::Api {
         what,
         source: Box::new(error),

@@ -127,7 +127,7 @@ fn covers(actual: &Value, wanted: &Value) -> bool {
         (Value::Object(actual), Value::Object(wanted)) => wanted.iter().all(|(field, wanted)| {
             // Vertical autoscalers own these once a pod runs, and the server writes them in its own
             // notation.
-            if matches!(field.as_str(), "limits" | "requests") {
+            if matches!(field.as_str(), "limits" | "requests") && wanted.is_object() {
                 return true;
             }
             match actual.get(field) {

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use kube::Client;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use crate::config::{self, Config};
 use crate::health::{self, Health};
 use crate::leader;
 use crate::operator::Operator;
 use crate::options::{Command, Options};
-use crate::{own, uninstall};
+use crate::warnings::{self, Question};
+use crate::{own, ready, uninstall};
 
 /// The process cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +37,9 @@ pub enum Error {
     /// Something is still there.
     #[error(transparent)]
     Uninstall(#[from] uninstall::Error),
+    /// The product does not work.
+    #[error(transparent)]
+    Ready(#[from] ready::Error),
 }
 
 /// Operates until a signal (SIGTERM, SIGINT) comes.
@@ -44,8 +49,14 @@ pub async fn run(options: Options) -> Result<(), Error> {
     let client = Client::try_default()
         .await
         .map_err(|error| Error::Client(Box::new(error)))?;
-    if let Some(Command::UninstallCheck { purge }) = options.command {
-        return Ok(uninstall::check(&client, purge).await?);
+    match options.command {
+        Some(Command::UninstallCheck { purge }) => {
+            return Ok(uninstall::check(&client, purge).await?);
+        }
+        Some(Command::ReadyCheck) => {
+            return Ok(ready::check(&client, &options.namespace).await?);
+        }
+        None => {}
     }
     let config = Config::read(&options.config)?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -59,9 +70,31 @@ pub async fn run(options: Options) -> Result<(), Error> {
     let health = Arc::new(Health::default());
     let listener = TcpListener::bind(options.listen).await?;
     let pages = axum::serve(listener, health::pages(Arc::clone(&health)));
+    let (questions, asked) = warnings::channel();
+    let warning = match (options.warnings, &options.warnings_folder) {
+        (Some(address), Some(folder)) => {
+            let access = warnings::Access::read(folder)?;
+            let listener = TcpListener::bind(address).await?;
+            Some(warnings::serve(
+                listener,
+                access,
+                questions,
+                Arc::clone(&health),
+            ))
+        }
+        _ => None,
+    };
+    let asked = warning.is_some().then_some(asked);
+    let warning = async {
+        match warning {
+            Some(warning) => warning.await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
-        result = work(options, config, client, health, stop) => result,
+        result = work(options, config, client, health, asked, stop) => result,
         result = pages => Ok(result?),
+        () = warning => Ok(()),
     }
 }
 
@@ -71,6 +104,7 @@ async fn work(
     config: Config,
     client: Client,
     health: Arc<Health>,
+    asked: Option<mpsc::Receiver<Question>>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let mut stop = std::pin::pin!(stop);
@@ -81,8 +115,8 @@ async fn work(
     };
     health.leads();
     let operating = async {
-        let mut operator = Operator::new(config, client, &options.namespace, me, health).await?;
-        operator.run().await;
+        let operator = Operator::new(config, client, &options.namespace, me, health).await?;
+        operator.answering(asked).run().await;
         Ok(())
     };
     let result = tokio::select! {

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::Context as _;
 use vrsky_e2e::cluster::KUBECONFIG;
-use vrsky_e2e::cluster::programs::{COREDNS, FLUX, KUBERNETES, TOOLS};
+use vrsky_e2e::cluster::programs::{COREDNS, FLUX, GATEWAY, KUBERNETES, TOOLS};
 use vrsky_e2e::{cache, image, program};
 
 use crate::step;
@@ -31,6 +31,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     kubernetes::build(&KUBERNETES)?;
     kubernetes::build(&TOOLS)?;
     kubernetes::build(&FLUX)?;
+    GATEWAY.source("sigs.k8s.io/gateway-api")?;
     python("network-config-analyzer")?;
     if is_node_ours {
         kubernetes::build(&COREDNS)?;

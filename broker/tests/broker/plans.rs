@@ -119,6 +119,7 @@ pub(crate) fn tenant(name: &str) -> Tenant {
         imports: Vec::new(),
         programs: BTreeMap::new(),
         workloads: Vec::new(),
+        compute: None,
         id,
     }
 }

@@ -132,8 +132,8 @@ runtime:
     {{- . | trim | nindent 4 }}
   {{- end }}
 {{- with .Values.webhooks }}
-{{- if and .ingress.enabled (not (regexMatch "^https?://[^/]+$" .url)) }}
-{{- fail "webhooks.ingress: its host is that of webhooks.url, which must be an address without a path, e.g. --set webhooks.url=https://hooks.example.com" }}
+{{- if and (or .ingress.enabled .httpRoute.enabled) (not (regexMatch "^https?://[^/]+$" .url)) }}
+{{- fail "webhooks.ingress, webhooks.httpRoute: the host is that of webhooks.url, which must be an address without a path, e.g. --set webhooks.url=https://hooks.example.com" }}
 {{- end }}
 {{- if .url }}
 webhooks:
@@ -153,6 +153,14 @@ webhooks:
     {{- if not (or .ingress.className .ingress.annotations .ingress.tlsSecret) }}
     {}
     {{- end }}
+  {{- end }}
+  {{- if .httpRoute.enabled }}
+  {{- if not .httpRoute.parentRefs }}
+  {{- fail "webhooks.httpRoute.parentRefs: which Gateway, e.g. --set webhooks.httpRoute.parentRefs[0].name=public" }}
+  {{- end }}
+  httpRoute:
+    parentRefs:
+      {{- toYaml .httpRoute.parentRefs | nindent 6 }}
   {{- end }}
 {{- end }}
 {{- end }}

@@ -1,6 +1,6 @@
 //! What one tenant has: an account, streams, permissions, programs, and what it imports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,26 @@ pub struct Tenant {
     pub programs: BTreeMap<FlowId, Arc<Program>>,
     /// What runs the programs in a cluster. Sorted. Outside one, one process runs them all.
     pub workloads: Vec<Workload>,
+    /// What pods in its namespaces may use of a cluster's nodes. Absent: what the nodes have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compute: Option<Compute>,
+}
+
+/// What pods in a tenant's namespaces may use of a cluster's nodes, in Kubernetes' words and notation:
+/// `requests.cpu: 500m`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Compute {
+    /// The namespaces, each of which has all of the rest to itself.
+    pub namespaces: BTreeSet<String>,
+    /// All pods together, at most.
+    pub quota: BTreeMap<String, String>,
+    /// A container's limits where it says none.
+    pub default: BTreeMap<String, String>,
+    /// A container's requests where it says none.
+    pub default_request: BTreeMap<String, String>,
+    /// A container's limits, at most.
+    pub max: BTreeMap<String, String>,
 }
 
 /// Limits of an account. −1 is unlimited, as in the account's JWT.

@@ -125,14 +125,18 @@ fn fill(tree: &Node, object: &mut Object) -> Vec<Issue> {
     };
     object.stopped = json.get("spec").and_then(|spec| spec.get(stop)) == Some(&Json::Bool(true));
     let tagged: Vec<Path> = tags.iter().map(|tag| tag.path.clone()).collect();
-    let issues = refine(tree, issues, &tagged);
+    let mut issues = refine(tree, issues, &tagged);
     let spec = json.get("spec").cloned().unwrap_or_default();
-    object.spec = if issues.is_empty() {
-        typed(object.kind, spec)
+    if issues.is_empty() {
+        let typed = typed(object.kind, spec);
+        if let Some(Spec::Tenant(tenant)) = &typed {
+            let compute = tenant.compute.iter();
+            issues.extend(compute.flat_map(check::compute::contradictions));
+        }
+        object.spec = typed.map(Arc::new);
     } else {
-        lenient(object.kind, &spec)
+        object.spec = lenient(object.kind, &spec).map(Arc::new);
     }
-    .map(Arc::new);
     issues
 }
 
@@ -185,6 +189,7 @@ fn lenient(kind: Kind, spec: &Json) -> Option<Spec> {
         quotas: serde_json::from_value(field("quotas")).ok().flatten(),
         payload: serde_json::from_value(field("payload")).ok().flatten(),
         retention: serde_json::from_value(field("retention")).ok().flatten(),
+        compute: serde_json::from_value(field("compute")).ok().flatten(),
     }))
 }
 

@@ -12,6 +12,8 @@ pub(crate) enum Format {
     Duration,
     /// `512Ki`.
     Bytes,
+    /// `500m`.
+    Cpu,
     /// RFC 3339.
     Timestamp,
     /// Five or six fields.
@@ -32,6 +34,7 @@ impl Format {
         match name {
             "vrsky-duration" | r"^[0-9]{1,9}(ms|s|m|h|d)$" => Some(Self::Duration),
             r"^[0-9]{1,12}(k|Ki|M|Mi|G|Gi)?$" => Some(Self::Bytes),
+            r"^[0-9]{1,9}m?$" => Some(Self::Cpu),
             "date-time" => Some(Self::Timestamp),
             "vrsky-cron" => Some(Self::Cron),
             "vrsky-timezone" => Some(Self::TimeZone),
@@ -51,6 +54,9 @@ impl Format {
             Self::Bytes => bytes(text)
                 .map(drop)
                 .ok_or_else(|| format!("`{text}` is not a number of bytes")),
+            Self::Cpu => millicores(text)
+                .map(drop)
+                .ok_or_else(|| format!("`{text}` is not a number of cores")),
             Self::Timestamp => Timestamp::from_str(text)
                 .map(drop)
                 .map_err(|_| format!("`{text}` is not a time")),
@@ -78,6 +84,9 @@ impl Format {
             }
             Self::Bytes => {
                 "write a whole number, alone or with `k`, `Ki`, `M`, `Mi`, `G`, `Gi`, such as `512Ki`"
+            }
+            Self::Cpu => {
+                "write a whole number of cores, or of thousandths with `m`, in quotes if without, such as `\"2\"` or `500m`"
             }
             Self::Timestamp => "write a time by RFC 3339, such as `2027-06-30T00:00:00Z`",
             Self::Cron => {
@@ -135,6 +144,47 @@ pub(crate) fn bytes(text: &str) -> Option<u64> {
         _ => return None,
     };
     number.checked_mul(unit)
+}
+
+/// Thousandths of cores such as `500m` or `2`.
+pub(crate) fn millicores(text: &str) -> Option<u64> {
+    let (digits, factor) = match text.strip_suffix('m') {
+        Some(digits) => (digits, 1),
+        None => (text, 1_000),
+    };
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number || digits.is_empty() || digits.len() > 9 {
+        return None;
+    }
+    Some(digits.parse::<u64>().ok()? * factor)
+}
+
+/// A size or a number of cores as the API server writes it: with the largest unit, of the kind that
+/// it has, that leaves a whole number. <https://pkg.go.dev/k8s.io/apimachinery/pkg/api/resource#Quantity>
+pub(crate) fn canonical(text: &str) -> String {
+    const BINARY: [&str; 6] = ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+    const DECIMAL: [&str; 8] = ["m", "", "k", "M", "G", "T", "P", "E"];
+    let digits = text.trim_end_matches(|it: char| it.is_ascii_alphabetic());
+    let unit = &text[digits.len()..];
+    let Ok(mut number) = digits.parse::<u64>() else {
+        return text.to_owned();
+    };
+    let (units, step): (&[&str], u64) = if BINARY.contains(&unit) {
+        (&BINARY, 1_024)
+    } else {
+        (&DECIMAL, 1_000)
+    };
+    let Some(mut place) = units.iter().position(|it| *it == unit) else {
+        return text.to_owned();
+    };
+    if number == 0 {
+        return "0".to_owned();
+    }
+    while number % step == 0 && place + 1 < units.len() {
+        number /= step;
+        place += 1;
+    }
+    format!("{number}{}", units[place])
 }
 
 /// Whether a text can name a Secret or a key in one.
@@ -204,7 +254,7 @@ fn web_path(text: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Format, bytes, milliseconds};
+    use super::{Format, bytes, canonical, millicores, milliseconds};
 
     #[test]
     fn values_have_units() {
@@ -214,6 +264,27 @@ mod tests {
         assert_eq!(milliseconds("s"), None);
         assert_eq!(bytes("512Ki"), Some(524_288));
         assert_eq!(bytes("1GB"), None);
+    }
+
+    #[test]
+    fn quantities_are_written_as_the_server_writes_them() {
+        for (written, canonically) in [
+            ("1024Mi", "1Gi"),
+            ("1536Mi", "1536Mi"),
+            ("1000m", "1"),
+            ("1500m", "1500m"),
+            ("2", "2"),
+            ("4000", "4k"),
+            ("007M", "7M"),
+            ("0Ki", "0"),
+            ("1000k", "1M"),
+        ] {
+            assert_eq!(canonical(written), canonically);
+        }
+        assert_eq!(millicores("2"), Some(2_000));
+        assert_eq!(millicores("250m"), Some(250));
+        assert_eq!(millicores("m"), None);
+        assert_eq!(millicores("0.5"), None);
     }
 
     #[test]

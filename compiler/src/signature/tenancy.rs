@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vrsky_crds::TenantSpec;
-use vrsky_crds::tenant::Tier;
+use vrsky_crds::tenant::{Compute, Tier};
 use vrsky_crds::values::{Bytes, Duration};
 use vrsky_plan::{TenantId, TenantName};
 
@@ -32,6 +32,9 @@ pub(crate) struct Tenant {
     pub(crate) dead_letter_seconds: u64,
     /// As it is written.
     pub(crate) dead_letters: String,
+    pub(crate) compute: Option<Compute>,
+    /// The namespaces that are its own.
+    pub(crate) namespaces: BTreeSet<String>,
 }
 
 /// Finds the tenants, and gives every object its tenant.
@@ -64,12 +67,19 @@ pub(super) fn bind(
         if let Some(least) = too_small(&tenant) {
             issues.push((index, check::quota::storage(least)));
         }
+        let compute = spec.compute.iter().filter_map(check::compute::no_pods);
+        issues.extend(compute.map(|issue| (index, issue)));
         named.insert(name.clone(), index);
         signatures.tenants.insert(name.clone(), tenant);
         claims.push((!running.contains(&name), index, name));
     }
     claims.sort();
     let owners = owners(world, objects, &claims, issues);
+    for (namespace, (name, _)) in &owners {
+        if let Some(tenant) = signatures.tenants.get_mut(name) {
+            tenant.namespaces.insert(namespace.clone());
+        }
+    }
     for (index, object) in objects.iter_mut().enumerate() {
         if object.kind == Kind::Tenant {
             continue;
@@ -153,6 +163,8 @@ fn resolve(id: TenantId, spec: &TenantSpec) -> Tenant {
         dead_letters: retention
             .dead_letters
             .map_or_else(|| "14d".to_owned(), |Duration(text)| text),
+        compute: spec.compute.clone(),
+        namespaces: BTreeSet::new(),
     }
 }
 

@@ -15,6 +15,8 @@ use super::untold::Untold;
 use super::{AGAIN, AGAIN_AT_MOST, Operator};
 use crate::index::Key;
 use crate::kinds::Kind;
+use crate::names::{RUNTIME, SUPPORT};
+use crate::objects::Credentials;
 use crate::reconcile::{self, Action, reconcile};
 use crate::{objects, world};
 
@@ -224,14 +226,17 @@ impl Operator {
         for (name, tenant) in &plan.tenants {
             for workload in &tenant.workloads {
                 let namespace = &workload.namespace;
-                let Ok(credentials) = self.keys.value.credentials(&tenant.id, "runtime") else {
+                let credentials = |role| self.keys.value.credentials(&tenant.id, role);
+                let (Ok(runtime), Ok(support)) = (credentials("runtime"), credentials("support"))
+                else {
                     continue;
                 };
-                let hash = format!("{:x}", Sha256::digest(credentials.as_bytes()));
+                let hash = format!("{:x}", Sha256::digest(format!("{runtime}{support}")));
                 if self.credentials.get(namespace) != Some(&hash) {
-                    let authorities = self.config.runtime.ca_certificates.as_deref();
-                    let (key, secret) = objects::secret(name, namespace, &credentials, authorities);
-                    actions.push(Action::Apply(key, secret));
+                    let credentials = Credentials { runtime, support };
+                    let secrets =
+                        objects::secrets(name, tenant, namespace, &credentials, &self.config);
+                    actions.extend(secrets.map(|(key, secret)| Action::Apply(key, secret)));
                     written.insert(namespace.clone(), hash);
                 }
             }
@@ -241,10 +246,10 @@ impl Operator {
             if let Action::Delete { key, .. } = &action
                 && key.kind == Kind::ServiceAccount
             {
-                actions.push(Action::Delete {
-                    key: Key::new(Kind::Secret, &key.namespace, &key.name),
+                actions.extend([RUNTIME, SUPPORT].map(|name| Action::Delete {
+                    key: Key::new(Kind::Secret, &key.namespace, name),
                     seen: None,
-                });
+                }));
             }
             actions.push(action);
         }
@@ -255,28 +260,40 @@ impl Operator {
         };
         actions.sort_by_key(|action| rank(action).unwrap_or(Kind::MADE.len()));
         let tenants = plan.tenants.values();
-        let namespaces: BTreeSet<&str> = tenants
+        let running: BTreeSet<&str> = tenants
+            .clone()
             .flat_map(|tenant| &tenant.workloads)
             .map(|workload| workload.namespace.as_str())
             .collect();
+        let limited = tenants
+            .filter_map(|tenant| tenant.compute.as_ref())
+            .flat_map(|compute| compute.namespaces.iter().map(String::as_str));
+        let namespaces = limited.chain(running.iter().copied()).collect();
         let failed = self.writer.carry_out(actions, &namespaces).await;
         self.credentials
-            .retain(|namespace, _| namespaces.contains(namespace.as_str()));
-        for key in self.refused.keys() {
-            self.untold.object(Some(key));
+            .retain(|namespace, _| running.contains(namespace.as_str()));
+        for key in std::mem::take(&mut self.refused).into_keys() {
+            self.tell_of(&key);
         }
-        self.refused.clear();
         for error in &failed {
             tracing::warn!(event = "write_failed", %error);
             let key = error.key();
             if key.kind == Kind::Secret {
                 written.remove(&key.namespace);
             }
-            self.untold.object(Some(key));
+            self.tell_of(key);
             self.refused.insert(key.clone(), error.to_string());
         }
         self.credentials.extend(written);
         failed.is_empty()
+    }
+
+    /// What is in the way of a write is told where it was asked for: in the namespace, or by its Tenant.
+    fn tell_of(&mut self, key: &Key) {
+        self.untold.object(Some(key));
+        let owner = self.inventory.value.namespaces.get(&key.namespace);
+        let owner = owner.map(|owner| TenantId::of(&owner.tenant));
+        self.untold.tenants(owner);
     }
 
     /// Doubled at each failure in a row.

@@ -120,7 +120,7 @@ impl Operator {
         let found = self.diagnostics.get(&key.origin());
         let diagnostics: Vec<&Diagnostic> = found.into_iter().flatten().collect();
         let owner = self.owner(key, seen);
-        let object = self.facts(key, seen, owner, &diagnostics);
+        let mut object = self.facts(key, seen, owner, &diagnostics);
         match key.kind {
             Kind::Flow => self.flow(key, object, owner, previous, now),
             Kind::Grant => {
@@ -135,6 +135,9 @@ impl Operator {
             }
             Kind::Tenant => {
                 let (missing, replaced) = self.namespaces(seen);
+                if let Some(message) = self.refused_compute(owner) {
+                    object.refuse(message);
+                }
                 let facts = TenantFacts {
                     object,
                     missing: &missing,
@@ -258,17 +261,17 @@ impl Operator {
         let trouble = name
             .as_ref()
             .and_then(|name| pods::trouble(&self.index, &key.namespace, name));
-        let ingress = id.as_ref().map(|id| (Kind::Ingress, names::ingress(id)));
+        let way_in = id.iter().flat_map(|id| {
+            let name = names::way_in(id);
+            [(Kind::Ingress, name.clone()), (Kind::HttpRoute, name)]
+        });
         let made = name.as_ref().map(|name| (Kind::Deployment, name.clone()));
-        let refused = made.into_iter().chain(ingress).find_map(|(kind, name)| {
+        let refused = made.into_iter().chain(way_in).find_map(|(kind, name)| {
             let key = Key::new(kind, &key.namespace, &name);
             self.refused.get(&key)
         });
-        if let (Apply::Done, Some(message)) = (object.apply, refused) {
-            object.apply = Apply::Failed(Trouble {
-                reason: "WriteRefused",
-                message,
-            });
+        if let Some(message) = refused {
+            object.refuse(message);
         }
         let url = planned.and_then(|(_, program, _)| self.url(program, name.as_deref()?));
         let facts = FlowFacts {
@@ -371,6 +374,17 @@ impl Operator {
             let heard: Vec<Heard<'_>> = self.reports.heard(&tenant.id, flow).collect();
             status::is_behind(&Planned::from(&**program), &heard, now)
         })
+    }
+
+    /// Why a ResourceQuota or LimitRange of a Tenant is not as it says.
+    fn refused_compute(&self, owner: Option<(&TenantName, &Tenant)>) -> Option<&str> {
+        let namespaces = &owner?.1.compute.as_ref()?.namespaces;
+        let mut refused = self.refused.iter();
+        let found = refused.find(|(key, _)| {
+            matches!(key.kind, Kind::ResourceQuota | Kind::LimitRange)
+                && namespaces.contains(&key.namespace)
+        });
+        found.map(|(_, message)| message.as_str())
     }
 
     /// Namespaces that a Tenant lists and that are not there, or not the ones that were bound.

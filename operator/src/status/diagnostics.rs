@@ -7,6 +7,11 @@ use super::row::one_line;
 
 const MAX_MESSAGE: usize = 500;
 const MAX_PATH: usize = 200;
+/// The API server passes on 4096 characters in all, and 256 of each where there are more.
+const MAX_WARNINGS: usize = 10;
+const MAX_WARNING: usize = 250;
+/// Each becomes a header.
+const MAX_WARNING_BYTES: usize = 256;
 
 /// The gravest first, then by path and code.
 pub(super) fn listed(found: &[&Diagnostic]) -> Vec<status::Diagnostic> {
@@ -18,6 +23,28 @@ pub(super) fn listed(found: &[&Diagnostic]) -> Vec<status::Diagnostic> {
     listed.dedup();
     listed.truncate(MAX_DIAGNOSTICS);
     listed
+}
+
+/// Lines for who is about to write the object: a few, each as long as the API server passes on.
+pub fn warnings(found: &[&Diagnostic]) -> Vec<String> {
+    let listed = listed(found).into_iter().take(MAX_WARNINGS);
+    let lines = listed.map(|one| {
+        let severity = match one.severity {
+            status::Severity::Error => "error",
+            status::Severity::Unverifiable => "unverifiable",
+            status::Severity::Unproven => "unproven",
+            status::Severity::Warning => "warning",
+        };
+        let place = match one.path.as_str() {
+            "" => String::new(),
+            path => format!(" {path}"),
+        };
+        let line = format!("{severity}[{}]{place}: {}", one.code, one.message);
+        let mut line = one_line(&line, MAX_WARNING);
+        line.truncate(line.floor_char_boundary(MAX_WARNING_BYTES));
+        line
+    });
+    lines.collect()
 }
 
 /// One sentence about the first of `errors`, for a condition.

@@ -28,6 +28,18 @@ pub struct Facts<'a> {
     pub apply: Apply<'a>,
 }
 
+impl<'a> Facts<'a> {
+    /// The API server refused a write for it. What NATS has to say goes first.
+    pub fn refuse(&mut self, message: &'a str) {
+        if self.apply == Apply::Done {
+            self.apply = Apply::Failed(Trouble {
+                reason: "WriteRefused",
+                message,
+            });
+        }
+    }
+}
+
 /// An object that is being deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Deleting {

@@ -1,7 +1,7 @@
 //! Texts are for people, and each word is explained.
 
 use vrsky_compiler::Severity;
-use vrsky_operator::status::reason;
+use vrsky_operator::status::{self, reason};
 
 use crate::situation::{Situation, diagnostic, error, message};
 
@@ -42,6 +42,22 @@ fn of_many_diagnostics_the_gravest_twenty_are_kept() {
         message(&status, "Accepted"),
         "spec.sinks: no field `totl` [VRS0402, and 1 more in status.diagnostics]"
     );
+}
+
+#[test]
+fn who_writes_is_told_a_few_bounded_lines() {
+    let hostile = "\u{1b}[31m€\n".repeat(100);
+    let found: Vec<_> = (0..30)
+        .map(|place| error(402, &format!("spec.steps[{place:02}]"), &hostile))
+        .collect();
+    let found: Vec<_> = found.iter().collect();
+    let lines = status::warnings(&found);
+    assert_eq!(lines.len(), 10);
+    for line in lines {
+        assert!(line.starts_with("error[VRS0402] spec"), "{line}");
+        assert!(line.len() <= 256, "{line}");
+        assert!(!line.contains(char::is_control), "{line}");
+    }
 }
 
 #[test]

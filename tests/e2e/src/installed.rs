@@ -89,6 +89,11 @@ impl Installed {
         self.helm_release(&["rollback", "vrsky", "--wait", "--timeout=3m"])
     }
 
+    /// What `helm test` says.
+    pub fn test(&self) -> anyhow::Result<()> {
+        self.helm_release(&["test", "vrsky", "--timeout=1m"])
+    }
+
     fn helm_release(&self, arguments: &[&str]) -> anyhow::Result<()> {
         let mut command = chart::helm()?;
         command
@@ -99,6 +104,15 @@ impl Installed {
         let said = String::from_utf8_lossy(&output.stderr);
         anyhow::ensure!(output.status.success(), "{arguments:?}: {}", said.trim());
         Ok(())
+    }
+
+    /// Takes the operator away, or gives it back.
+    pub fn scale_operator(&self, replicas: u32) -> anyhow::Result<()> {
+        let replicas = format!("--replicas={replicas}");
+        let operator = "deployment/vrsky-operator";
+        self.kubectl()
+            .run(&["scale", "-n", NAMESPACE, operator, &replicas])
+            .map(drop)
     }
 
     /// Waits until a workload runs as it is written down.

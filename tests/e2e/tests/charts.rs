@@ -114,6 +114,8 @@ fn a_value_that_does_not_exist_is_refused_and_a_missing_one_is_named() {
     assert!(error.contains("webhooks"), "{error}");
     let error = refused("webhooks.ingress.enabled=true");
     assert!(error.contains("--set webhooks.url="), "{error}");
+    let error = refused("webhooks.url=https://a.example,webhooks.httpRoute.enabled=true");
+    assert!(error.contains("which Gateway"), "{error}");
     let error = refused("nats.replicas=3");
     assert!(error.contains("docs/operations.md"), "{error}");
 }
@@ -198,6 +200,9 @@ fn all_values_arrive() {
                     "className": "nginx",
                     "annotations": {"nginx.ingress.kubernetes.io/proxy-body-size": "1m"},
                     "tlsSecret": "hooks-tls",
+                },
+                "httpRoute": {
+                    "parentRefs": [{"name": "public", "namespace": "gateways", "sectionName": "https"}],
                 },
             },
         })
@@ -337,6 +342,7 @@ fn the_page_of_rights_is_the_charts() {
             "vrsky-uninstall",
             "A job before `helm uninstall`; `delete` only with `purge`.",
         ),
+        ("vrsky-test", "The pod of `helm test`."),
         (
             "vrsky-view",
             "Included in `view`, and so in `edit` and `admin`.",
@@ -388,7 +394,7 @@ fn nobody_gets_a_wildcard_and_secrets_are_named_one_by_one() {
     assert_eq!(
         secrets,
         [
-            "vrsky-operator everywhere [vrsky-runtime] create, patch, delete",
+            "vrsky-operator everywhere [vrsky-runtime, vrsky-support] create, patch, delete",
             "vrsky-operator in vrsky-system [] create",
             "vrsky-operator in vrsky-system [vrsky-keys] get, update",
         ]
@@ -411,6 +417,7 @@ fn nobody_gets_a_wildcard_and_secrets_are_named_one_by_one() {
         .collect();
     let wanted = [
         "vrsky-operator -> vrsky-operator",
+        "vrsky-test -> vrsky-test",
         "vrsky-uninstall -> vrsky-uninstall",
     ];
     assert_eq!(bindings, wanted.map(str::to_owned).into());

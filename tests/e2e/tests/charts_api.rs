@@ -385,10 +385,21 @@ fn the_operator_stays_within_its_bounds(it: &Installed) {
     let own = operator.run(&["get", "secret", "vrsky-keys", "-n", NAMESPACE]);
     refused(own.map_err(|error| error.to_string()), "not found");
 
+    // Quotas: by this name.
+    let quota = |name| {
+        let quota = config_like("ResourceQuota", name, &mine);
+        changed(quota, "", "spec", json!({"hard": {"pods": "100"}}))
+    };
+    try_apply(operator, &quota("vrsky-tenant")).unwrap();
+    refused(
+        try_apply(operator, &quota("other")),
+        "cannot patch resource \"resourcequotas\"",
+    );
+
     // Names, labels, adoption, pods.
     refused(
         try_apply(operator, &runtime("web")),
-        "named vrsky-runtime or vrsky-flow-*",
+        "named vrsky-runtime, vrsky-support, vrsky-tenant or",
     );
     let bare = changed(runtime("vrsky-flow-bare"), "/metadata", "labels", json!({}));
     refused(try_apply(operator, &bare), "is not VRSky's");

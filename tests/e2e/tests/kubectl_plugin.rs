@@ -263,6 +263,55 @@ fn diff_tells_what_would_change_and_changes_nothing() {
 }
 
 #[test]
+fn lag_asks_the_runtimes_with_the_rights_of_who_asks() {
+    let api = api();
+    let kubectl = api.kubectl();
+    kubectl
+        .apply(&flow(&json!({"out": {"connector": "log"}})).to_string())
+        .unwrap();
+    let labels = json!({
+        "app.kubernetes.io/managed-by": "vrsky",
+        "app.kubernetes.io/name": "vrsky-runtime",
+    });
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "vrsky-runtime-1", "namespace": "acme", "labels": labels},
+        "spec": {"containers": [{"name": "runtime", "image": "localhost/none:1"}]},
+    });
+    kubectl.apply(&pod.to_string()).unwrap();
+    status(kubectl, "pod/vrsky-runtime-1", &json!({"phase": "Running"}));
+    // The runtime does not answer: what waits is not known, and nothing is made up.
+    let eve = furnish(kubectl, "eve", "edit");
+    let (code, said, complained) = eve.run(&["lag", "-n", "acme"]);
+    assert_eq!(code, 0, "{complained}");
+    let row: Vec<&str> = said.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row, ["orders", "Unknown", "-", "-"]);
+    let bob = furnish(kubectl, "bob", "view");
+    let (code, _, complained) = bob.run(&["lag", "flow/orders", "-n", "acme"]);
+    assert_eq!(code, 2);
+    assert!(complained.contains("`get` on pods/proxy"), "{complained}");
+    for (arguments, why) in [
+        (
+            &["lag", "-A"][..],
+            "you may not list flows in all namespaces",
+        ),
+        (
+            &["lag", "topic/orders", "-n", "acme"],
+            "a flow is flow/NAME",
+        ),
+        (
+            &["lag", "flow/other", "-n", "acme"],
+            "there is no flow other",
+        ),
+    ] {
+        let (code, _, complained) = bob.run(arguments);
+        assert_eq!(code, 2);
+        assert!(complained.contains(why), "{complained}");
+    }
+}
+
+#[test]
 fn finalize_lets_go_of_what_no_operator_will() {
     let api = api();
     let kubectl = api.kubectl();

@@ -9,11 +9,12 @@
 )]
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use vrsky_e2e::installed::{Installed, SOON, condition};
 use vrsky_e2e::poster::{Post, Poster};
-use vrsky_e2e::{Answer, Receiver};
+use vrsky_e2e::{Answer, Receiver, program};
 
 /// A webhook that takes orders, shapes them, and sends them on.
 fn orders(receiver: &str, map: &str) -> String {
@@ -48,6 +49,28 @@ fn ids(range: std::ops::Range<u32>) -> BTreeSet<String> {
     range.map(|number| format!("order-{number:06}")).collect()
 }
 
+/// What waits of the flow, as `kubectl vrsky lag` says it.
+fn waiting(installed: &Installed) -> Option<u64> {
+    let output = Command::new(program::vrsky().unwrap())
+        .args([
+            "lag",
+            "flow/orders",
+            "-n",
+            "acme",
+            "--output=json",
+            "--kubeconfig",
+        ])
+        .arg(installed.kubectl().kubeconfig())
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    let lags: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(lags[0]["flow"], "acme/orders");
+    let waiting = lags[0]["waiting"].as_object()?;
+    Some(waiting.values().filter_map(Value::as_u64).sum())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_applied_runs_and_what_is_deleted_is_gone() {
     let installed = Installed::fresh().await.unwrap();
@@ -71,7 +94,7 @@ async fn what_is_applied_runs_and_what_is_deleted_is_gone() {
 
     // Edited with a backlog: the sink refuses, messages wait, the program changes under them.
     receiver.answer("/warehouse", Answer::status(503));
-    let pod = |list: &serde_json::Value| list["items"][0]["metadata"]["uid"].clone();
+    let pod = |list: &Value| list["items"][0]["metadata"]["uid"].clone();
     let runtimes = [
         "-n",
         "acme",
@@ -81,6 +104,9 @@ async fn what_is_applied_runs_and_what_is_deleted_is_gone() {
     let before = pod(&kubectl.get(&runtimes).unwrap());
     let posted = poster.post(posts(500..1_000)).await.unwrap();
     assert_eq!(posted.accepted.len(), 500, "{posted:?}");
+    let waits = || waiting(&installed).filter(|waiting| *waiting >= 400);
+    let waits = vrsky_e2e::until(SOON, waits).await;
+    assert!(waits.is_some(), "{:?}", waiting(&installed));
     let second = orders(receiver.url(), r#". = {"id": .id, "version": 2}"#);
     kubectl.apply(&second).unwrap();
     let flow = installed.ready("acme", "flow/orders").await.unwrap();

@@ -68,13 +68,7 @@ async fn keys_and_inventory_come_back_from_a_backup() {
     assert_eq!(posted.accepted.len(), 200, "{posted:?}");
 
     // Lost, with the operator. Flows run on.
-    let scale = |replicas: &str| {
-        let replicas = format!("--replicas={replicas}");
-        let operator = "deployment/vrsky-operator";
-        let scaled = kubectl.run(&["scale", "-n", NAMESPACE, operator, &replicas]);
-        scaled.unwrap();
-    };
-    scale("0");
+    installed.scale_operator(0).unwrap();
     let operators = "--selector=app.kubernetes.io/name=vrsky-operator";
     let wait = ["-n", NAMESPACE, "--for=delete", "pod", operators];
     kubectl.wait(&wait, SOON).unwrap();
@@ -88,7 +82,7 @@ async fn keys_and_inventory_come_back_from_a_backup() {
     let file = folder.path().join("vrsky-keys.yaml");
     let create = ["create", "-n", NAMESPACE, "-f", file.to_str().unwrap()];
     kubectl.run(&create).unwrap();
-    scale("1");
+    installed.scale_operator(1).unwrap();
     installed
         .rolled_out(NAMESPACE, "deployment/vrsky-operator")
         .unwrap();

@@ -46,7 +46,7 @@ const fn counting(version: &'static str, kind: &'static str, plural: &'static st
     }
 }
 
-const ALL: [Resource; 16] = [
+const ALL: [Resource; 19] = [
     ours("Tenant", "tenants", false),
     ours("Topic", "topics", true),
     ours("Connector", "connectors", true),
@@ -61,6 +61,9 @@ const ALL: [Resource; 16] = [
     known("v1", "Secret", "secrets"),
     known("v1", "ConfigMap", "configmaps"),
     known("v1", "Service", "services"),
+    known("v1", "ResourceQuota", "resourcequotas"),
+    known("v1", "LimitRange", "limitranges"),
+    counting("networking.k8s.io/v1", "Ingress", "ingresses"),
     known("events.k8s.io/v1", "Event", "events"),
     known("coordination.k8s.io/v1", "Lease", "leases"),
     counting("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
@@ -70,7 +73,7 @@ const ALL: [Resource; 16] = [
 
 /// The resource with this version and plural.
 pub(crate) fn find(version: &str, plural: &str) -> Option<&'static Resource> {
-    static KNOWN: [Resource; 16] = ALL;
+    static KNOWN: [Resource; 19] = ALL;
     KNOWN
         .iter()
         .find(|it| it.version == version && it.plural == plural)

@@ -80,6 +80,14 @@ pub const FLUX: Pins = Pins {
     is_static: true,
 };
 
+/// The kinds of the Gateway API, without a program.
+pub const GATEWAY: Pins = Pins {
+    folder: "gateway",
+    programs: &[],
+    minutes: 0,
+    is_static: true,
+};
+
 impl Pins {
     /// Where the pins are.
     pub fn module(&self) -> PathBuf {

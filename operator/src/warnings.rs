@@ -1,0 +1,268 @@
+//! Warnings at `kubectl apply`: a validating webhook that admits everything, and says what the compiler
+//! would. Nothing depends on it: a repository is applied in any order, and what runs is not disturbed by
+//! an invalid object anyway.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use kube::core::DynamicObject;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use crate::health::Health;
+use crate::kinds::Kind;
+
+/// Questions that wait for the loop, at most; who comes then gets no warnings.
+const WAITING: usize = 16;
+/// Connections of API servers, at most.
+const CONNECTIONS: usize = 32;
+/// How long the loop may take, and a body to arrive. The API server waits a second longer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a client may take to greet, or to come back on an open connection.
+const IDLE: Duration = Duration::from_secs(30);
+/// An object as it is and as it was, in bytes: etcd holds 1.5 MiB of one.
+const LARGEST: usize = 3 << 20;
+
+/// What would be said of an object, if it were so?
+#[derive(Debug)]
+pub struct Question {
+    /// Its kind, one of VRSky's.
+    pub kind: Kind,
+    /// The object.
+    pub object: DynamicObject,
+    /// For the answer, in lines.
+    pub answer: oneshot::Sender<Vec<String>>,
+}
+
+/// Where questions go, and where they come out.
+pub fn channel() -> (mpsc::Sender<Question>, mpsc::Receiver<Question>) {
+    mpsc::channel(WAITING)
+}
+
+#[derive(Clone)]
+struct Asking {
+    questions: mpsc::Sender<Question>,
+    health: Arc<Health>,
+}
+
+/// The part of an `AdmissionReview` (admission.k8s.io/v1) that is read.
+#[derive(Deserialize)]
+struct Review {
+    request: Request,
+}
+
+#[derive(Deserialize)]
+struct Request {
+    uid: String,
+    object: DynamicObject,
+}
+
+/// Who may ask, and by whom it is answered.
+#[derive(Clone)]
+pub struct Access {
+    tls: TlsAcceptor,
+    path: String,
+}
+
+/// Serves until it is dropped.
+pub async fn serve(
+    listener: TcpListener,
+    Access { tls, path }: Access,
+    questions: mpsc::Sender<Question>,
+    health: Arc<Health>,
+) {
+    let router = router(&path, Asking { questions, health });
+    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
+            return;
+        };
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, say: try again a little later.
+            sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let (tls, router) = (tls.clone(), router.clone());
+        tokio::spawn(async move {
+            connection(stream, tls, router).await;
+            drop(permit);
+        });
+    }
+}
+
+impl Access {
+    /// Reads certificate, key, and the word that ends the path: every pod reaches the port, and what is
+    /// asked may be about any tenant, so only the API server is to know where.
+    pub fn read(folder: &Path) -> io::Result<Self> {
+        let unreadable = |error: &dyn std::fmt::Display| {
+            let message = format!("tls.crt, tls.key and path in {}: {error}", folder.display());
+            io::Error::new(io::ErrorKind::InvalidData, message)
+        };
+        let certificates = CertificateDer::pem_file_iter(folder.join("tls.crt"))
+            .and_then(Iterator::collect)
+            .map_err(|error| unreadable(&error))?;
+        let key = PrivateKeyDer::from_pem_file(folder.join("tls.key"))
+            .map_err(|error| unreadable(&error))?;
+        let path =
+            std::fs::read_to_string(folder.join("path")).map_err(|error| unreadable(&error))?;
+        if path.len() < 32 || !path.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(unreadable(
+                &"path is no word of 32 letters and digits or more",
+            ));
+        }
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(certificates, key)
+            .map_err(io::Error::other)?;
+        Ok(Self {
+            tls: TlsAcceptor::from(Arc::new(config)),
+            path,
+        })
+    }
+}
+
+async fn connection(stream: TcpStream, tls: TlsAcceptor, router: Router) {
+    let Ok(Ok(stream)) = timeout(IDLE, tls.accept(stream)).await else {
+        return;
+    };
+    let _gone = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .await;
+}
+
+fn router(path: &str, asking: Asking) -> Router {
+    let path = format!("/warn/{path}");
+    Router::new().route(&path, post(warn)).with_state(asking)
+}
+
+async fn warn(State(asking): State<Asking>, body: Body) -> Response {
+    // One that trickles would hold its connection.
+    let Ok(Ok(body)) = timeout(PATIENCE, to_bytes(body, LARGEST)).await else {
+        return (StatusCode::BAD_REQUEST, "too large or too slow\n").into_response();
+    };
+    let Ok(Review { request }) = serde_json::from_slice(&body) else {
+        return (StatusCode::BAD_REQUEST, "no AdmissionReview\n").into_response();
+    };
+    let warnings = asking.ask(request.object).await.unwrap_or_default();
+    let answer = json!({
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "response": {"uid": request.uid, "allowed": true, "warnings": warnings},
+    });
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (json, answer.to_string()).into_response()
+}
+
+impl Asking {
+    /// Nothing, where nobody knows in time.
+    async fn ask(&self, object: DynamicObject) -> Option<Vec<String>> {
+        // One that stands by knows nothing.
+        if !self.health.is_leading() {
+            return None;
+        }
+        let name = object.types.as_ref()?.kind.as_str();
+        let kind = Kind::OURS.into_iter().find(|kind| kind.name() == name)?;
+        let (answer, answered) = oneshot::channel();
+        let question = Question {
+            kind,
+            object,
+            answer,
+        };
+        self.questions.try_send(question).ok()?;
+        timeout(PATIENCE, answered).await.ok()?.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::body::{Body, to_bytes};
+    use axum::extract::State;
+    use axum::http::StatusCode;
+    use serde_json::{Value, json};
+
+    use super::{Asking, Health, LARGEST, Question, channel, warn};
+
+    fn review() -> Body {
+        let object = json!({
+            "apiVersion": "vrsky.io/v1alpha1",
+            "kind": "Flow",
+            "metadata": {"name": "orders", "namespace": "acme"},
+            "spec": {},
+        });
+        let review = json!({"request": {"uid": "one", "operation": "CREATE", "object": object}});
+        Body::from(review.to_string())
+    }
+
+    async fn response(asking: Asking, body: Body) -> (StatusCode, Value) {
+        let response = warn(State(asking), body).await;
+        let status = response.status();
+        let body = to_bytes(response.into_body(), 1 << 20).await;
+        let body = serde_json::from_slice(&body.unwrap_or_default()).unwrap_or_default();
+        (status, body)
+    }
+
+    #[tokio::test]
+    async fn all_are_admitted_and_the_leader_warns() {
+        let (questions, mut asked) = channel();
+        let health = Arc::new(Health::default());
+        let asking = Asking {
+            questions,
+            health: Arc::clone(&health),
+        };
+        // It stands by: nobody is asked.
+        let (status, answer) = response(asking.clone(), review()).await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(
+            answer["response"],
+            json!({"uid": "one", "allowed": true, "warnings": []})
+        );
+        health.leads();
+        let answering = async {
+            let Some(Question { object, answer, .. }) = asked.recv().await else {
+                return;
+            };
+            let name = object.metadata.name.unwrap_or_default();
+            let _ = answer.send(vec![format!("what is {name}?")]);
+        };
+        let (answer, ()) = tokio::join!(response(asking, review()), answering);
+        let warnings = json!(["what is orders?"]);
+        assert_eq!(
+            answer.1["response"],
+            json!({"uid": "one", "allowed": true, "warnings": warnings})
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_no_review_is_refused() {
+        let (questions, _asked) = channel();
+        let health = Arc::default();
+        let asking = Asking { questions, health };
+        let large = " ".repeat(LARGEST + 1);
+        for body in ["{}", "{", large.as_str()] {
+            let (status, _) = response(asking.clone(), Body::from(body.to_owned())).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST);
+        }
+    }
+}

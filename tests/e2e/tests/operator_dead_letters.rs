@@ -1,0 +1,130 @@
+//! Dead letters in a cluster, by `kubectl vrsky dlq` with the rights of a tenant's people: listed, shown,
+//! sent on their way again, dropped; and out of reach for everybody else.
+#![allow(
+    clippy::similar_names,
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs
+)]
+
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use vrsky_e2e::cluster::Kubectl;
+use vrsky_e2e::installed::{Installed, SOON};
+use vrsky_e2e::poster::{Post, Poster};
+use vrsky_e2e::{Answer, Receiver, program};
+
+fn flow(receiver: &str) -> String {
+    format!(
+        r#"
+apiVersion: vrsky.io/v1alpha1
+kind: Flow
+metadata: {{name: orders, namespace: acme}}
+spec:
+  source:
+    connector: webhook
+    with: {{path: /orders}}
+    contract: {{fields: {{id: string}}}}
+  sinks:
+    warehouse:
+      connector: http
+      with: {{url: "{receiver}", path: [warehouse]}}
+"#
+    )
+}
+
+/// One of the usual roles in a namespace, for a person of its own.
+fn person(installed: &Installed, name: &str, role: &str, namespace: &str) -> Kubectl {
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": name, "namespace": namespace},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"kind": "User", "name": name, "apiGroup": "rbac.authorization.k8s.io"}],
+    });
+    let kubectl = installed.kubectl();
+    kubectl.apply(&binding.to_string()).unwrap();
+    kubectl.as_user(name, &[]).unwrap()
+}
+
+/// `vrsky dlq … --cluster -n <namespace>`, which is what `kubectl vrsky dlq …` runs.
+fn dlq(person: &Kubectl, namespace: &str, arguments: &[&str]) -> Output {
+    Command::new(program::vrsky().unwrap())
+        .arg("dlq")
+        .args(arguments)
+        .args(["--cluster", "--output=json", "-n", namespace])
+        .arg("--kubeconfig")
+        .arg(person.kubeconfig())
+        .output()
+        .unwrap()
+}
+
+fn done(output: &Output) -> Value {
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    serde_json::from_slice(&output.stdout).unwrap_or_default()
+}
+
+fn refused(output: &Output, why: &str) {
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains(why), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_of_a_tenant_redrive_what_was_given_up() {
+    let installed = Installed::fresh().await.unwrap();
+    let receiver = Receiver::listen(&installed.host(), false).await.unwrap();
+    installed.tenant("acme", "").unwrap();
+    installed.namespace("globex").unwrap();
+    installed.kubectl().apply(&flow(receiver.url())).unwrap();
+    installed.ready("acme", "flow/orders").await.unwrap();
+    let eve = person(&installed, "eve", "edit", "acme");
+    let bob = person(&installed, "bob", "view", "acme");
+    let mallory = person(&installed, "mallory", "edit", "globex");
+
+    receiver.answer("/warehouse", Answer::status(400));
+    let service = installed.service("acme", "vrsky-runtime").unwrap();
+    let poster = Poster::to(format!("{service}/acme/orders"));
+    let posts = ["R-1", "R-2", "R-3"].map(|id| Post::json(id, &json!({"id": id})));
+    assert_eq!(poster.post(posts).await.unwrap().accepted.len(), 3);
+    let listed = || {
+        let listed = done(&dlq(&eve, "acme", &["ls"]));
+        (listed.as_array()?.len() == 3).then_some(listed)
+    };
+    let listed = vrsky_e2e::until(SOON, listed).await;
+    let listed = listed.unwrap_or_else(|| panic!("{:?}", dlq(&eve, "acme", &["ls"])));
+    assert_eq!(listed[0]["tenant"], "acme");
+    assert_eq!(listed[0]["flow"], "acme/orders");
+    assert!(listed[0]["error"].to_string().contains("400"), "{listed:#}");
+
+    // Out of reach for who may only look, and for everybody elsewhere.
+    refused(&dlq(&bob, "acme", &["ls"]), "you may not read the Secret");
+    refused(
+        &dlq(&mallory, "acme", &["ls"]),
+        "you may not read the Secret",
+    );
+    refused(
+        &dlq(&mallory, "globex", &["ls"]),
+        "no flow of VRSky runs in globex",
+    );
+    refused(
+        &dlq(&eve, "acme", &["ls", "globex"]),
+        "acme belongs to the tenant acme, not to globex",
+    );
+
+    // One is looked at and dropped, the others go on their way.
+    let first = listed[0]["id"].to_string();
+    let shown = done(&dlq(&eve, "acme", &["show", "acme", &first]));
+    assert_eq!(shown["payload"], json!({"id": "R-1"}), "{shown:#}");
+    done(&dlq(&eve, "acme", &["drop", "acme", &first]));
+    receiver.answer("/warehouse", Answer::status(200));
+    done(&dlq(&eve, "acme", &["redrive", "acme", "--all"]));
+    let wanted = ["R-2", "R-3"].map(str::to_owned).into();
+    let arrived = || (receiver.ids("/warehouse", "id") == wanted).then_some(());
+    let arrived = vrsky_e2e::until(SOON, arrived).await;
+    arrived.unwrap_or_else(|| panic!("{:?}", receiver.at("/warehouse")));
+    assert_eq!(done(&dlq(&eve, "acme", &["ls"])), json!([]));
+    installed.clear().unwrap();
+}
