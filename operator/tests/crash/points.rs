@@ -254,7 +254,7 @@ async fn rest(lane: &Lane, reference: &BTreeMap<String, String>) -> Result<(), S
 fn own_writes(life: &Life) -> Vec<String> {
     let mut writes = life.gate.writes();
     let at_start = ["$JS.API.STREAM.CREATE.REPORTS"];
-    writes.retain(|it| !at_start.contains(&it.as_str()) && !it.ends_with("/secrets/vrsky-runtime"));
+    writes.retain(|it| !at_start.contains(&it.as_str()) && !it.contains("/secrets/vrsky-"));
     writes
 }
 
