@@ -13,7 +13,7 @@ use vrsky_plan::Plan;
 use crate::plans::id;
 
 /// How long a test waits for what must come.
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// A server with its broker. Dropped: the server is killed, its files go.
 pub(crate) struct World {
