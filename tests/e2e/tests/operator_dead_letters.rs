@@ -122,6 +122,7 @@ async fn people_of_a_tenant_redrive_what_was_given_up() {
     let mut wanted: BTreeSet<String> = ["R-1", "R-2", "R-3"].map(str::to_owned).into();
     let dropped = shown["payload"]["id"].as_str().unwrap();
     assert!(wanted.remove(dropped), "{shown:#}");
+    assert_eq!(shown["payload"], json!({"id": dropped}), "{shown:#}");
     done(&dlq(&eve, "acme", &["drop", "acme", &first]));
     receiver.answer("/warehouse", Answer::status(200));
     done(&dlq(&eve, "acme", &["redrive", "acme", "--all"]));
