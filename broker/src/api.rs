@@ -17,6 +17,8 @@ const STREAM_NOT_FOUND: u64 = 10059;
 const CONSUMER_NOT_FOUND: u64 = 10014;
 /// "JetStream not enabled for account".
 const NOT_ENABLED: u64 = 10039;
+/// "error creating store for stream".
+const NO_STORE: u64 = 10049;
 /// How long a new account may take until it has storage, and the pause between two looks.
 const ENABLED: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(50);
@@ -121,15 +123,18 @@ impl Api {
         }
     }
 
-    /// In a cluster the leader may hear of a new account after the servers have taken its token, so
-    /// this waits a while for its storage.
+    /// In a cluster the leader may hear of a new account after the servers have taken its token, and
+    /// a server calls storage enabled before it has tried out the account's folder, which it removes
+    /// again (`EnableJetStream` of nats-server 2.15.2): a stream that comes in between has no place.
+    /// So this waits a while for the account's storage.
     pub(crate) async fn create_stream(&self, config: &stream::Config) -> Result<(), Error> {
         let deadline = Instant::now() + ENABLED;
         loop {
             let subject = format!("STREAM.CREATE.{}", config.name);
             match self.call::<Value>(subject, &json!(config)).await {
                 Err(Error::Refused {
-                    code: NOT_ENABLED, ..
+                    code: NOT_ENABLED | NO_STORE,
+                    ..
                 }) if Instant::now() < deadline => tokio::time::sleep(LOOK).await,
                 done => return done.map(drop),
             }
