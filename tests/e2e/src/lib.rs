@@ -21,6 +21,7 @@ pub mod process;
 pub mod program;
 pub mod receiver;
 pub mod signature;
+pub mod warehouse;
 
 pub use dev::Dev;
 pub use folder::Folder;

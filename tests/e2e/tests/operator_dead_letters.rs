@@ -7,47 +7,13 @@
     missing_docs
 )]
 
-use std::collections::BTreeSet;
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 use vrsky_e2e::cluster::Kubectl;
 use vrsky_e2e::installed::{Installed, SOON};
-use vrsky_e2e::poster::{Post, Poster};
-use vrsky_e2e::{Answer, Receiver, program};
-
-fn flow(receiver: &str) -> String {
-    format!(
-        r#"
-apiVersion: vrsky.io/v1alpha1
-kind: Flow
-metadata: {{name: orders, namespace: acme}}
-spec:
-  source:
-    connector: webhook
-    with: {{path: /orders}}
-    contract: {{fields: {{id: string}}}}
-  sinks:
-    warehouse:
-      connector: http
-      with: {{url: "{receiver}", path: [warehouse]}}
-"#
-    )
-}
-
-/// One of the usual roles in a namespace, for a person of its own.
-fn person(installed: &Installed, name: &str, role: &str, namespace: &str) -> Kubectl {
-    let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": name, "namespace": namespace},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-        "subjects": [{"kind": "User", "name": name, "apiGroup": "rbac.authorization.k8s.io"}],
-    });
-    let kubectl = installed.kubectl();
-    kubectl.apply(&binding.to_string()).unwrap();
-    kubectl.as_user(name, &[]).unwrap()
-}
+use vrsky_e2e::poster::Poster;
+use vrsky_e2e::{Answer, Receiver, program, warehouse};
 
 /// `vrsky dlq … --cluster -n <namespace>`, which is what `kubectl vrsky dlq …` runs.
 fn dlq(person: &Kubectl, namespace: &str, arguments: &[&str]) -> Output {
@@ -79,17 +45,17 @@ async fn people_of_a_tenant_redrive_what_was_given_up() {
     let receiver = Receiver::listen(&installed.host(), false).await.unwrap();
     installed.tenant("acme", "").unwrap();
     installed.namespace("globex").unwrap();
-    installed.kubectl().apply(&flow(receiver.url())).unwrap();
+    let kubectl = installed.kubectl();
+    kubectl.apply(&warehouse::flow(&receiver, "[]")).unwrap();
     installed.ready("acme", "flow/orders").await.unwrap();
-    let eve = person(&installed, "eve", "edit", "acme");
-    let bob = person(&installed, "bob", "view", "acme");
-    let mallory = person(&installed, "mallory", "edit", "globex");
+    let eve = kubectl.as_person("eve", "edit", "acme").unwrap();
+    let bob = kubectl.as_person("bob", "view", "acme").unwrap();
+    let mallory = kubectl.as_person("mallory", "edit", "globex").unwrap();
 
-    receiver.answer("/warehouse", Answer::status(400));
+    receiver.answer(warehouse::PATH, Answer::status(400));
     let service = installed.service("acme", "vrsky-runtime").unwrap();
     let poster = Poster::to(format!("{service}/acme/orders"));
-    let posts = ["R-1", "R-2", "R-3"].map(|id| Post::json(id, &json!({"id": id})));
-    assert_eq!(poster.post(posts).await.unwrap().accepted.len(), 3);
+    warehouse::post(&poster, 0..3).await.unwrap();
     let listed = || {
         let listed = done(&dlq(&eve, "acme", &["ls"]));
         (listed.as_array()?.len() == 3).then_some(listed)
@@ -119,16 +85,16 @@ async fn people_of_a_tenant_redrive_what_was_given_up() {
     // may be the first.
     let first = listed[0]["id"].to_string();
     let shown = done(&dlq(&eve, "acme", &["show", "acme", &first]));
-    let mut wanted: BTreeSet<String> = ["R-1", "R-2", "R-3"].map(str::to_owned).into();
+    let mut wanted = warehouse::ids(0..3);
     let dropped = shown["payload"]["id"].as_str().unwrap();
     assert!(wanted.remove(dropped), "{shown:#}");
     assert_eq!(shown["payload"], json!({"id": dropped}), "{shown:#}");
     done(&dlq(&eve, "acme", &["drop", "acme", &first]));
-    receiver.answer("/warehouse", Answer::status(200));
+    receiver.answer(warehouse::PATH, Answer::status(200));
     done(&dlq(&eve, "acme", &["redrive", "acme", "--all"]));
-    let arrived = || (receiver.ids("/warehouse", "id") == wanted).then_some(());
+    let arrived = || (receiver.ids(warehouse::PATH, "id") == wanted).then_some(());
     let arrived = vrsky_e2e::until(SOON, arrived).await;
-    arrived.unwrap_or_else(|| panic!("{:?}", receiver.at("/warehouse")));
+    arrived.unwrap_or_else(|| panic!("{:?}", receiver.at(warehouse::PATH)));
     assert_eq!(done(&dlq(&eve, "acme", &["ls"])), json!([]));
     installed.clear().unwrap();
 }

@@ -11,43 +11,10 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use vrsky_e2e::installed::{Installed, SOON, condition};
-use vrsky_e2e::poster::{Post, Poster};
-use vrsky_e2e::{Answer, Receiver, program};
-
-/// A webhook that takes orders, shapes them, and sends them on.
-fn orders(receiver: &str, map: &str) -> String {
-    format!(
-        r#"
-apiVersion: vrsky.io/v1alpha1
-kind: Flow
-metadata: {{name: orders, namespace: acme}}
-spec:
-  source:
-    connector: webhook
-    with: {{path: /orders}}
-    contract: {{fields: {{id: string, total: number}}}}
-  steps: [{{map: '{map}'}}]
-  sinks:
-    warehouse:
-      connector: http
-      with: {{url: "{receiver}", path: [warehouse]}}
-      delivery: {{retries: {{attempts: 100, first: 200ms, max: 1s}}}}
-"#
-    )
-}
-
-fn posts(range: std::ops::Range<u32>) -> impl Iterator<Item = Post> {
-    range.map(|number| {
-        let id = format!("order-{number:06}");
-        Post::json(id.clone(), &json!({"id": id, "total": 12.5}))
-    })
-}
-
-fn ids(range: std::ops::Range<u32>) -> BTreeSet<String> {
-    range.map(|number| format!("order-{number:06}")).collect()
-}
+use vrsky_e2e::poster::Poster;
+use vrsky_e2e::{Answer, Receiver, program, warehouse};
 
 /// What waits of the flow, as `kubectl vrsky lag` says it.
 fn waiting(installed: &Installed) -> Option<u64> {
@@ -77,7 +44,7 @@ async fn what_is_applied_runs_and_what_is_deleted_is_gone() {
     let kubectl = installed.kubectl();
     let receiver = Receiver::listen(&installed.host(), false).await.unwrap();
     installed.tenant("acme", "").unwrap();
-    let first = orders(receiver.url(), r#". = {"id": .id, "version": 1}"#);
+    let first = warehouse::version(&receiver, "1");
     kubectl.apply(&first).unwrap();
 
     // Applied: ready, and messages flow.
@@ -88,12 +55,12 @@ async fn what_is_applied_runs_and_what_is_deleted_is_gone() {
     installed.ready("acme", "tenant/acme").await.unwrap();
     let service = installed.service("acme", "vrsky-runtime").unwrap();
     let poster = Poster::to(format!("{service}/acme/orders"));
-    let posted = poster.post(posts(0..500)).await.unwrap();
-    assert_eq!(posted.accepted.len(), 500, "{posted:?}");
-    receiver.wait_at("/warehouse", 500, SOON).await.unwrap();
+    warehouse::post(&poster, 0..500).await.unwrap();
+    let arrived = warehouse::arrived(&installed, &receiver, warehouse::PATH, 0..500);
+    arrived.await.unwrap();
 
     // Edited with a backlog: the sink refuses, messages wait, the program changes under them.
-    receiver.answer("/warehouse", Answer::status(503));
+    receiver.answer(warehouse::PATH, Answer::status(503));
     let pod = |list: &Value| list["items"][0]["metadata"]["uid"].clone();
     let runtimes = [
         "-n",
@@ -102,29 +69,20 @@ async fn what_is_applied_runs_and_what_is_deleted_is_gone() {
         "--selector=app.kubernetes.io/name=vrsky-runtime",
     ];
     let before = pod(&kubectl.get(&runtimes).unwrap());
-    let posted = poster.post(posts(500..1_000)).await.unwrap();
-    assert_eq!(posted.accepted.len(), 500, "{posted:?}");
+    warehouse::post(&poster, 500..1_000).await.unwrap();
     let waits = || waiting(&installed).filter(|waiting| *waiting >= 400);
     let waits = vrsky_e2e::until(SOON, waits).await;
     assert!(waits.is_some(), "{:?}", waiting(&installed));
-    let second = orders(receiver.url(), r#". = {"id": .id, "version": 2}"#);
+    let second = warehouse::version(&receiver, "2");
     kubectl.apply(&second).unwrap();
     let flow = installed.ready("acme", "flow/orders").await.unwrap();
     assert_eq!(flow["status"]["running"]["generation"], 2);
-    receiver.answer("/warehouse", Answer::status(200));
-    let posted = poster.post(posts(1_000..1_500)).await.unwrap();
-    assert_eq!(posted.accepted.len(), 500, "{posted:?}");
-    let wanted = ids(0..1_500);
-    let all = || (receiver.ids("/warehouse", "id") == wanted).then_some(());
-    vrsky_e2e::until(SOON, all).await.unwrap_or_else(|| {
-        panic!(
-            "{} of 1500 arrived\n{}",
-            receiver.ids("/warehouse", "id").len(),
-            installed.logs()
-        )
-    });
+    receiver.answer(warehouse::PATH, Answer::status(200));
+    warehouse::post(&poster, 1_000..1_500).await.unwrap();
+    let arrived = warehouse::arrived(&installed, &receiver, warehouse::PATH, 0..1_500);
+    arrived.await.unwrap();
     let versions: BTreeSet<i64> = receiver
-        .at("/warehouse")
+        .at(warehouse::PATH)
         .iter()
         .filter_map(|request| request.json()["version"].as_i64())
         .collect();
@@ -136,7 +94,7 @@ async fn what_is_applied_runs_and_what_is_deleted_is_gone() {
     );
 
     // A mistake: stalled at once, with its place; what ran keeps running.
-    let wrong = orders(receiver.url(), r#". = {"id": .id, "version": .versoin}"#);
+    let wrong = warehouse::version(&receiver, ".versoin");
     kubectl.apply(&wrong).unwrap();
     let flow = installed
         .until("acme", "flow/orders", |flow| {
@@ -151,13 +109,9 @@ async fn what_is_applied_runs_and_what_is_deleted_is_gone() {
     let found = &flow["status"]["diagnostics"][0];
     assert_eq!(found["code"], "VRS0402", "{flow:#}");
     assert_eq!(found["path"], "spec.steps[0].map");
-    let posted = poster.post(posts(1_500..1_600)).await.unwrap();
-    assert_eq!(posted.accepted.len(), 100, "{posted:?}");
-    let wanted = ids(0..1_600);
-    let all = || (receiver.ids("/warehouse", "id") == wanted).then_some(());
-    vrsky_e2e::until(SOON, all)
-        .await
-        .expect("what ran keeps running");
+    warehouse::post(&poster, 1_500..1_600).await.unwrap();
+    let arrived = warehouse::arrived(&installed, &receiver, warehouse::PATH, 0..1_600);
+    arrived.await.unwrap();
 
     // Reverted: healed.
     kubectl.apply(&second).unwrap();

@@ -10,18 +10,10 @@
 
 use std::time::Instant;
 
-use serde_json::json;
-use vrsky_e2e::Receiver;
 use vrsky_e2e::chart::NAMESPACE;
 use vrsky_e2e::installed::{Installed, SOON};
-use vrsky_e2e::poster::{Post, Poster};
-
-fn posts(range: std::ops::Range<u32>) -> impl Iterator<Item = Post> {
-    range.map(|number| {
-        let id = format!("order-{number:06}");
-        Post::json(id.clone(), &json!({"id": id}))
-    })
-}
+use vrsky_e2e::poster::Poster;
+use vrsky_e2e::{Receiver, warehouse};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_server_is_filled_again() {
@@ -29,33 +21,16 @@ async fn an_empty_server_is_filled_again() {
     let kubectl = installed.kubectl();
     let receiver = Receiver::listen(&installed.host(), false).await.unwrap();
     installed.tenant("acme", "").unwrap();
-    let flow = format!(
-        r#"
-apiVersion: vrsky.io/v1alpha1
-kind: Flow
-metadata: {{name: orders, namespace: acme}}
-spec:
-  source:
-    connector: webhook
-    with: {{path: /orders}}
-    contract: {{fields: {{id: string}}}}
-  sinks:
-    warehouse:
-      connector: http
-      with: {{url: "{}", path: [warehouse]}}
-"#,
-        receiver.url()
-    );
-    kubectl.apply(&flow).unwrap();
+    kubectl.apply(&warehouse::flow(&receiver, "[]")).unwrap();
     installed.ready("acme", "flow/orders").await.unwrap();
     let service = installed.service("acme", "vrsky-runtime").unwrap();
     let poster = Poster {
         patience: SOON,
         ..Poster::to(format!("{service}/acme/orders"))
     };
-    let posted = poster.post(posts(0..100)).await.unwrap();
-    assert_eq!(posted.accepted.len(), 100, "{posted:?}");
-    receiver.wait_at("/warehouse", 100, SOON).await.unwrap();
+    warehouse::post(&poster, 0..100).await.unwrap();
+    let arrived = warehouse::arrived(&installed, &receiver, warehouse::PATH, 0..100);
+    arrived.await.unwrap();
     let operator = "app.kubernetes.io/name=vrsky-operator";
     let before = installed.container(NAMESPACE, operator).unwrap();
 
@@ -66,9 +41,9 @@ spec:
         .rolled_out(NAMESPACE, "statefulset/vrsky-nats")
         .unwrap();
     let began = Instant::now();
-    let posted = poster.post(posts(100..300)).await.unwrap();
-    assert_eq!(posted.accepted.len(), 200, "{posted:?}");
-    receiver.wait_at("/warehouse", 300, SOON).await.unwrap();
+    warehouse::post(&poster, 100..300).await.unwrap();
+    let arrived = warehouse::arrived(&installed, &receiver, warehouse::PATH, 0..300);
+    arrived.await.unwrap();
     println!("an empty server served after {:?}", began.elapsed());
     installed.ready("acme", "flow/orders").await.unwrap();
     let after = installed.container(NAMESPACE, operator).unwrap();

@@ -9,36 +9,14 @@
     missing_docs
 )]
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde_json::json;
-use vrsky_e2e::Receiver;
 use vrsky_e2e::installed::{Installed, SOON, condition};
-use vrsky_e2e::poster::{Post, Poster};
+use vrsky_e2e::poster::Poster;
+use vrsky_e2e::{Receiver, warehouse};
 
 const NODE: &str = "node-1";
 const ORDERS: u32 = 4_000;
-
-fn flow(receiver: &str) -> String {
-    format!(
-        r#"
-apiVersion: vrsky.io/v1alpha1
-kind: Flow
-metadata: {{name: orders, namespace: acme}}
-spec:
-  source:
-    connector: webhook
-    with: {{path: /orders}}
-    contract: {{fields: {{id: string}}}}
-  sinks:
-    warehouse:
-      connector: http
-      with: {{url: "{receiver}", path: [warehouse]}}
-      delivery: {{retries: {{attempts: 100, first: 200ms, max: 1s}}}}
-"#
-    )
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_is_drained_without_loss() {
@@ -46,7 +24,7 @@ async fn a_node_is_drained_without_loss() {
     let kubectl = installed.kubectl();
     let receiver = Receiver::listen(&installed.host(), false).await.unwrap();
     installed.tenant("acme", "").unwrap();
-    kubectl.apply(&flow(receiver.url())).unwrap();
+    kubectl.apply(&warehouse::flow(&receiver, "[]")).unwrap();
     installed.ready("acme", "flow/orders").await.unwrap();
     let service = installed.service("acme", "vrsky-runtime").unwrap();
     let poster = Poster {
@@ -54,13 +32,9 @@ async fn a_node_is_drained_without_loss() {
         concurrency: 64,
         ..Poster::to(format!("{service}/acme/orders")).at_rate(200)
     };
-    let posts = (0..ORDERS).map(|number| {
-        let id = format!("order-{number:06}");
-        Post::json(id.clone(), &json!({"id": id}))
-    });
-    let posting = poster.post(posts);
+    let posting = warehouse::post(&poster, 0..ORDERS);
     let draining = async {
-        receiver.wait_at("/warehouse", 400, SOON).await.unwrap();
+        receiver.wait_at(warehouse::PATH, 400, SOON).await.unwrap();
         let ours = "--pod-selector=app.kubernetes.io/name in (vrsky-runtime, vrsky-operator)";
         let drain = [
             "drain",
@@ -81,14 +55,8 @@ async fn a_node_is_drained_without_loss() {
         .filter(|line| line.starts_with("pod/") && line.ends_with(" evicted"))
         .collect();
     assert_eq!(evicted.len(), 2, "{drained}");
-    assert_eq!(posted.accepted.len(), ORDERS as usize, "{posted:?}");
-    let wanted: BTreeSet<String> = (0..ORDERS).map(|it| format!("order-{it:06}")).collect();
-    let all = || (receiver.ids("/warehouse", "id") == wanted).then_some(());
-    vrsky_e2e::until(SOON, all).await.unwrap_or_else(|| {
-        let arrived = receiver.ids("/warehouse", "id").len();
-        panic!("{arrived} of {ORDERS} arrived\n{}", installed.logs())
-    });
-    let copies = receiver.count_at("/warehouse") - wanted.len();
+    let arrived = warehouse::arrived(&installed, &receiver, warehouse::PATH, 0..ORDERS);
+    let copies = arrived.await.unwrap();
     println!(
         "drained: {ORDERS} accepted, {} posts made again, {copies} duplicated, lost 0",
         posted.repeated

@@ -8,13 +8,13 @@
     missing_docs
 )]
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::json;
 use vrsky_e2e::installed::{Installed, SOON, condition};
+use vrsky_e2e::orders::Order;
 use vrsky_e2e::poster::{Post, Poster};
-use vrsky_e2e::{Answer, Receiver};
+use vrsky_e2e::{Answer, Receiver, warehouse};
 
 fn flow(name: &str, receiver: &str) -> String {
     format!(
@@ -38,13 +38,9 @@ spec:
 
 fn posts(range: std::ops::Range<u32>, bytes: usize) -> impl Iterator<Item = Post> {
     range.map(move |number| {
-        let id = format!("order-{number:06}");
+        let id = Order(number).id();
         Post::json(id.clone(), &json!({"id": id, "text": "x".repeat(bytes)}))
     })
-}
-
-fn ids(range: std::ops::Range<u32>) -> BTreeSet<String> {
-    range.map(|number| format!("order-{number:06}")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,12 +110,8 @@ async fn a_full_store_pushes_senders_back_and_loses_nothing() {
     let posted = posted.unwrap();
     assert_eq!(posted.accepted.len(), 3_000, "{posted:?}");
     assert!(posted.repeated > 0, "the store was never full: {posted:?}");
-    let wanted = ids(0..3_000);
-    let all = || (receiver.ids("/orders", "id") == wanted).then_some(());
-    vrsky_e2e::until(SOON, all).await.unwrap_or_else(|| {
-        let arrived = receiver.ids("/orders", "id").len();
-        panic!("{arrived} of 3000 arrived\n{}", installed.logs())
-    });
+    let arrived = warehouse::arrived(&installed, &receiver, "/orders", 0..3_000);
+    arrived.await.unwrap();
     println!(
         "accepted 3000, pushed back {}, delivered 3000, lost 0",
         posted.repeated

@@ -8,41 +8,10 @@
     missing_docs
 )]
 
-use std::collections::BTreeSet;
-
-use serde_json::json;
 use vrsky_e2e::chart::NAMESPACE;
 use vrsky_e2e::installed::{Installed, SOON};
-use vrsky_e2e::poster::{Post, Poster};
-use vrsky_e2e::{Answer, Folder, Receiver};
-
-fn flow(receiver: &str, map: &str) -> String {
-    format!(
-        r#"
-apiVersion: vrsky.io/v1alpha1
-kind: Flow
-metadata: {{name: orders, namespace: acme}}
-spec:
-  source:
-    connector: webhook
-    with: {{path: /orders}}
-    contract: {{fields: {{id: string}}}}
-  steps: [{{map: '{map}'}}]
-  sinks:
-    warehouse:
-      connector: http
-      with: {{url: "{receiver}", path: [warehouse]}}
-      delivery: {{retries: {{attempts: 100, first: 200ms, max: 1s}}}}
-"#
-    )
-}
-
-fn posts(range: std::ops::Range<u32>) -> impl Iterator<Item = Post> {
-    range.map(|number| {
-        let id = format!("order-{number:06}");
-        Post::json(id.clone(), &json!({"id": id}))
-    })
-}
+use vrsky_e2e::poster::Poster;
+use vrsky_e2e::{Answer, Folder, Receiver, warehouse};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_and_inventory_come_back_from_a_backup() {
@@ -50,8 +19,7 @@ async fn keys_and_inventory_come_back_from_a_backup() {
     let kubectl = installed.kubectl();
     let receiver = Receiver::listen(&installed.host(), false).await.unwrap();
     installed.tenant("acme", "").unwrap();
-    let first = flow(receiver.url(), r#". = {"id": .id, "version": 1}"#);
-    kubectl.apply(&first).unwrap();
+    kubectl.apply(&warehouse::version(&receiver, "1")).unwrap();
     installed.ready("acme", "flow/orders").await.unwrap();
     let service = installed.service("acme", "vrsky-runtime").unwrap();
     let poster = Poster::to(format!("{service}/acme/orders"));
@@ -63,9 +31,8 @@ async fn keys_and_inventory_come_back_from_a_backup() {
     folder
         .write("vrsky-keys.yaml", &kubectl.run(&get).unwrap())
         .unwrap();
-    receiver.answer("/warehouse", Answer::status(503));
-    let posted = poster.post(posts(0..200)).await.unwrap();
-    assert_eq!(posted.accepted.len(), 200, "{posted:?}");
+    receiver.answer(warehouse::PATH, Answer::status(503));
+    warehouse::post(&poster, 0..200).await.unwrap();
 
     // Lost, with the operator. Flows run on.
     installed.scale_operator(0).unwrap();
@@ -75,8 +42,7 @@ async fn keys_and_inventory_come_back_from_a_backup() {
     kubectl
         .run(&["delete", "-n", NAMESPACE, both[0], both[1]])
         .unwrap();
-    let posted = poster.post(posts(200..400)).await.unwrap();
-    assert_eq!(posted.accepted.len(), 200, "{posted:?}");
+    warehouse::post(&poster, 200..400).await.unwrap();
 
     // Put back before the operator starts.
     let file = folder.path().join("vrsky-keys.yaml");
@@ -86,19 +52,13 @@ async fn keys_and_inventory_come_back_from_a_backup() {
     installed
         .rolled_out(NAMESPACE, "deployment/vrsky-operator")
         .unwrap();
-    let second = flow(receiver.url(), r#". = {"id": .id, "version": 2}"#);
-    kubectl.apply(&second).unwrap();
+    kubectl.apply(&warehouse::version(&receiver, "2")).unwrap();
     let flow = installed.ready("acme", "flow/orders").await.unwrap();
     assert_eq!(flow["status"]["running"]["generation"], 2);
-    receiver.answer("/warehouse", Answer::status(200));
-    let posted = poster.post(posts(400..600)).await.unwrap();
-    assert_eq!(posted.accepted.len(), 200, "{posted:?}");
-    let wanted: BTreeSet<String> = (0..600).map(|it| format!("order-{it:06}")).collect();
-    let all = || (receiver.ids("/warehouse", "id") == wanted).then_some(());
-    vrsky_e2e::until(SOON, all).await.unwrap_or_else(|| {
-        let arrived = receiver.ids("/warehouse", "id").len();
-        panic!("{arrived} of 600 arrived\n{}", installed.logs())
-    });
+    receiver.answer(warehouse::PATH, Answer::status(200));
+    warehouse::post(&poster, 400..600).await.unwrap();
+    let arrived = warehouse::arrived(&installed, &receiver, warehouse::PATH, 0..600);
+    arrived.await.unwrap();
     println!("restored: accepted 600, delivered 600, lost 0");
     installed.clear().unwrap();
 }

@@ -8,34 +8,13 @@
     missing_docs
 )]
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use vrsky_e2e::chart::{self, NAMESPACE};
-use vrsky_e2e::installed::{Installed, SOON};
-use vrsky_e2e::poster::{Post, Poster};
-use vrsky_e2e::{Receiver, program};
-
-fn flow(receiver: &str) -> String {
-    format!(
-        r#"
-apiVersion: vrsky.io/v1alpha1
-kind: Flow
-metadata: {{name: orders, namespace: acme}}
-spec:
-  source:
-    connector: webhook
-    with: {{path: /orders}}
-    contract: {{fields: {{id: string}}}}
-  sinks:
-    warehouse:
-      connector: http
-      with: {{url: "{receiver}", path: [warehouse]}}
-      delivery: {{retries: {{attempts: 100, first: 200ms, max: 1s}}}}
-"#
-    )
-}
+use vrsky_e2e::installed::Installed;
+use vrsky_e2e::poster::Poster;
+use vrsky_e2e::{Receiver, program, warehouse};
 
 /// The servers of `deploy/nats-production.yaml`, for a small node that has no volumes: a container that
 /// is killed finds its files again, a new pod does not.
@@ -95,7 +74,7 @@ async fn one_server_of_three_may_die_or_lose_its_disk() {
     let operator = "deployment/vrsky-operator";
     installed.rolled_out(NAMESPACE, operator).unwrap();
     installed.tenant("acme", "").unwrap();
-    kubectl.apply(&flow(receiver.url())).unwrap();
+    kubectl.apply(&warehouse::flow(&receiver, "[]")).unwrap();
     installed.ready("acme", "flow/orders").await.unwrap();
     let replicas = replicas(&installed);
     let tenants: Vec<_> = replicas
@@ -116,11 +95,7 @@ async fn one_server_of_three_may_die_or_lose_its_disk() {
     let mut repeated = 0;
     for round in 0_u32..4 {
         let pod = format!("nats-{}", round % 3);
-        let posts = (round * 600..(round + 1) * 600).map(|number| {
-            let id = format!("order-{number:06}");
-            Post::json(id.clone(), &json!({"id": id}))
-        });
-        let posting = poster.post(posts);
+        let posting = warehouse::post(&poster, round * 600..(round + 1) * 600);
         let breaking = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             if round < 3 {
@@ -140,19 +115,12 @@ async fn one_server_of_three_may_die_or_lose_its_disk() {
             }
         };
         let (posted, ()) = tokio::join!(posting, breaking);
-        let posted = posted.unwrap();
-        assert_eq!(posted.accepted.len(), 600, "{posted:?}");
-        repeated += posted.repeated;
+        repeated += posted.unwrap().repeated;
         // One at a time: the next is broken when this one is whole.
         installed.rolled_out(NAMESPACE, "statefulset/nats").unwrap();
     }
-    let wanted: BTreeSet<String> = (0..2_400).map(|it| format!("order-{it:06}")).collect();
-    let all = || (receiver.ids("/warehouse", "id") == wanted).then_some(());
-    vrsky_e2e::until(SOON, all).await.unwrap_or_else(|| {
-        let arrived = receiver.ids("/warehouse", "id").len();
-        panic!("{arrived} of 2400 arrived\n{}", installed.logs())
-    });
-    let copies = receiver.count_at("/warehouse") - wanted.len();
+    let arrived = warehouse::arrived(&installed, &receiver, warehouse::PATH, 0..2_400);
+    let copies = arrived.await.unwrap();
     println!("accepted 2400, {repeated} posts made again, {copies} duplicated, lost 0");
     installed.ready("acme", "flow/orders").await.unwrap();
 

@@ -95,6 +95,21 @@ impl Kubectl {
         })
     }
 
+    /// A person of the same cluster with one of the usual roles (`view`, `edit`, `admin`) in a
+    /// namespace, by a binding of the person's name.
+    pub fn as_person(&self, name: &str, role: &str, namespace: &str) -> anyhow::Result<Self> {
+        let group = "rbac.authorization.k8s.io";
+        let binding = json!({
+            "apiVersion": format!("{group}/v1"),
+            "kind": "RoleBinding",
+            "metadata": {"name": name, "namespace": namespace},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "User", "name": name, "apiGroup": group}],
+        });
+        self.apply(&binding.to_string())?;
+        self.as_user(name, &[])
+    }
+
     /// A service account of the same cluster, by a token of its own that is good for an hour.
     pub fn as_service_account(&self, namespace: &str, name: &str) -> anyhow::Result<Self> {
         let token = self.run(&["create", "token", name, "-n", namespace, "--duration=1h"])?;

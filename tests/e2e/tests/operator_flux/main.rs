@@ -13,35 +13,15 @@ mod git;
 
 use std::process::Command;
 
-use serde_json::{Value, json};
-use vrsky_e2e::installed::{Installed, SOON, condition};
-use vrsky_e2e::poster::{Post, Poster};
-use vrsky_e2e::{Answer, Receiver, program};
+use serde_json::Value;
+use vrsky_e2e::installed::{Installed, condition};
+use vrsky_e2e::poster::Poster;
+use vrsky_e2e::{Answer, Receiver, program, warehouse};
 
 use crate::flux::Flux;
 use crate::git::Repository;
 
 const KUSTOMIZATION: &str = "kustomization.kustomize.toolkit.fluxcd.io/flows";
-
-fn flow(receiver: &str, map: &str) -> String {
-    format!(
-        r#"
-apiVersion: vrsky.io/v1alpha1
-kind: Flow
-metadata: {{name: orders, namespace: acme}}
-spec:
-  source:
-    connector: webhook
-    with: {{path: /orders}}
-    contract: {{fields: {{id: string}}}}
-  steps: [{{map: '{map}'}}]
-  sinks:
-    warehouse:
-      connector: http
-      with: {{url: "{receiver}", path: [warehouse]}}
-"#
-    )
-}
 
 /// What a tenant's repository is synchronised by: what the command prints, but sooner.
 fn sync(repository: &str) -> String {
@@ -54,13 +34,6 @@ fn sync(repository: &str) -> String {
     let sync = String::from_utf8(output.stdout).unwrap();
     sync.replace("interval: 1m", "interval: 1s")
         .replace("retryInterval: 1s", "retryInterval: 5s")
-}
-
-fn posts(range: std::ops::Range<u32>) -> impl Iterator<Item = Post> {
-    range.map(|number| {
-        let id = format!("order-{number:06}");
-        Post::json(id.clone(), &json!({"id": id}))
-    })
 }
 
 /// Whether the Kustomization has come to an end with a commit.
@@ -76,7 +49,7 @@ async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
     let installed = Installed::fresh().await.unwrap();
     let kubectl = installed.kubectl();
     let receiver = Receiver::listen(&installed.host(), false).await.unwrap();
-    receiver.answer("/warehouse", Answer::status(200));
+    receiver.answer(warehouse::PATH, Answer::status(200));
     let repository = Repository::serve().await.unwrap();
     let flux = Flux::start(kubectl).await.unwrap();
     let tried = async |commit: &str| {
@@ -87,7 +60,7 @@ async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
     };
 
     // Pushed: the Kustomization is ready, and by then messages flow.
-    let first = flow(receiver.url(), r#". = {"id": .id, "version": 1}"#);
+    let first = warehouse::version(&receiver, "1");
     let commit = repository.push("orders.yaml", &first).await.unwrap();
     kubectl.apply(&sync(repository.url())).unwrap();
     // So that the next story clears it away, whatever happens to this one.
@@ -101,13 +74,13 @@ async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
     assert_eq!(condition(&flow_now, "Ready")["status"], "True");
     let service = installed.service("acme", "vrsky-runtime").unwrap();
     let poster = Poster::to(format!("{service}/acme/orders"));
-    let posted = poster.post(posts(0..100)).await.unwrap();
-    assert_eq!(posted.accepted.len(), 100, "{posted:?}");
-    receiver.wait_at("/warehouse", 100, SOON).await.unwrap();
+    warehouse::post(&poster, 0..100).await.unwrap();
+    let arrived = warehouse::arrived(&installed, &receiver, warehouse::PATH, 0..100);
+    arrived.await.unwrap();
 
     // A field that no contract declares: it fails at once, not when the time to wait is over; the
     // Flow says why; the first version runs on.
-    let wrong = flow(receiver.url(), r#". = {"id": .id, "version": .versoin}"#);
+    let wrong = warehouse::version(&receiver, ".versoin");
     let commit = repository.push("orders.yaml", &wrong).await.unwrap();
     let kustomization = tried(&commit).await;
     let ready = condition(&kustomization, "Ready");
@@ -121,9 +94,9 @@ async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
     assert_eq!(found["code"], "VRS0402", "{flow_now:#}");
     assert_eq!(found["path"], "spec.steps[0].map");
     assert_eq!(flow_now["status"]["running"]["generation"], 1);
-    let posted = poster.post(posts(100..200)).await.unwrap();
-    assert_eq!(posted.accepted.len(), 100, "{posted:?}");
-    receiver.wait_at("/warehouse", 200, SOON).await.unwrap();
+    warehouse::post(&poster, 100..200).await.unwrap();
+    let arrived = warehouse::arrived(&installed, &receiver, warehouse::PATH, 0..200);
+    arrived.await.unwrap();
 
     // Reverted: healed.
     let commit = repository.revert().await.unwrap();
@@ -151,7 +124,7 @@ async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
         list["items"].as_array().unwrap().is_empty()
     });
     gone.await.unwrap();
-    let versions = receiver.at("/warehouse");
+    let versions = receiver.at(warehouse::PATH);
     assert!(versions.iter().all(|it| it.json()["version"] == 1));
     installed.clear().unwrap();
 }
