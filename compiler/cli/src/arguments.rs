@@ -1,8 +1,14 @@
 //! What the command line accepts. The texts here are the `--help` pages.
 
+mod cluster;
+mod dlq;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use cluster::{Access, Bootstrap, Diff, Finalize, Lag, Tenant, Trace};
+pub(crate) use dlq::{Dlq, DlqAction, DlqSelection, DlqServer};
 
 /// Integrations that are compiled: check, plan and run a folder of manifests.
 #[derive(Debug, Parser)]
@@ -29,7 +35,7 @@ pub(crate) struct Arguments {
 /// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// Text for people, or JSON for programs.
+    /// For people or for programs; with the names that kubectl has for it.
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Human)]
     pub(crate) output: Format,
     /// When to colour. `NO_COLOR` is honoured.
@@ -37,11 +43,19 @@ pub(crate) struct Global {
     pub(crate) color: Color,
 }
 
-/// Text for people, or JSON for programs.
+/// For people or for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
+    /// Text for people.
     Human,
+    /// The same, with more columns where there are more.
+    Wide,
+    /// One JSON document.
     Json,
+    /// The same document as YAML.
+    Yaml,
+    /// Names alone, of commands that list: lag, diff, trace, dlq ls.
+    Name,
 }
 
 /// When to colour.
@@ -186,143 +200,6 @@ pub(crate) struct Check {
     pub(crate) access: Access,
 }
 
-/// Which cluster, as kubectl is told. Default: the current context of the kubeconfig.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Cluster")]
-pub(crate) struct Access {
-    /// The namespace. Default: that of the context.
-    #[arg(short, long, global = true, value_name = "NAME")]
-    pub(crate) namespace: Option<String>,
-    /// The context of the kubeconfig.
-    #[arg(long, global = true, value_name = "NAME")]
-    pub(crate) context: Option<String>,
-    /// The kubeconfig. Default: `KUBECONFIG`, then ~/.kube/config.
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) kubeconfig: Option<PathBuf>,
-    /// The namespace that VRSky is installed in.
-    #[arg(
-        long,
-        global = true,
-        default_value = "vrsky-system",
-        value_name = "NAME"
-    )]
-    pub(crate) system: String,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  kubectl vrsky trace flow/orders -n acme
-  kubectl vrsky trace orders --output json
-
-Follows a flow to what it needs: its conditions, connectors and topics, the Deployment, the pods.
-Marks the first that fails, and says what to do. What you may not read is said to be so.
-Exit code 1: something fails.")]
-pub(crate) struct Trace {
-    /// The flow: `flow/NAME`, or its name alone.
-    #[arg(value_name = "FLOW")]
-    pub(crate) flow: String,
-    #[command(flatten)]
-    pub(crate) access: Access,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  kubectl vrsky lag -n acme
-  kubectl vrsky lag flow/orders -n acme --output json
-  kubectl vrsky lag -A
-
-Asks the runtimes, by way of the API server: you need `get` on pods/proxy, which the role `edit` has.
-A flow at zero waits for nothing.")]
-pub(crate) struct Lag {
-    /// One flow: `flow/NAME`, or its name alone. Default: all of the namespace.
-    #[arg(value_name = "FLOW")]
-    pub(crate) flow: Option<String>,
-    /// All namespaces.
-    #[arg(short = 'A', long, conflicts_with_all = ["namespace", "flow"])]
-    pub(crate) all_namespaces: bool,
-    #[command(flatten)]
-    pub(crate) access: Access,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  kubectl vrsky diff flows/
-  kustomize build overlays/prod | kubectl vrsky diff -
-
-The API server is asked what it would store (a dry run), so defaults and rights count; nothing is
-written. What is not in the files is left alone, as `kubectl apply` does.
-Exit code 1: there are differences.")]
-pub(crate) struct Diff {
-    /// Files and folders; `-` is standard input.
-    #[arg(default_value = ".")]
-    pub(crate) paths: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) access: Access,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  kubectl vrsky finalize flow/orders -n acme --force
-  kubectl vrsky finalize tenant/acme --force
-
-Only for an object that is being deleted while no operator runs, or will ever again. What the
-operator would have removed from NATS stays there: streams, consumers, what waits in them.")]
-pub(crate) struct Finalize {
-    /// `flow/NAME`, `grant/NAME` or `tenant/NAME`.
-    #[arg(value_name = "KIND/NAME")]
-    pub(crate) object: String,
-    /// That you know what stays behind.
-    #[arg(long, required = true)]
-    pub(crate) force: bool,
-    #[command(flatten)]
-    pub(crate) access: Access,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Tenant {
-    /// Print what synchronises a tenant's repository, with no more rights than its people have.
-    Bootstrap(Bootstrap),
-}
-
-#[derive(Debug, Args)]
-#[command(
-    group = clap::ArgGroup::new("by").required(true).args(["flux", "argocd"]),
-    after_help = "\
-Examples:
-  vrsky tenant bootstrap acme --flux --repository https://git.example/acme.git | kubectl apply -f -
-  vrsky tenant bootstrap acme --argocd --repository https://git.example/acme.git --path flows
-
-Prints the namespace, the Tenant that binds it, a ServiceAccount with the rights of `edit` in it
-(with --grants: of `admin`, which may share data with other tenants), and the objects of Flux or
-Argo CD that act as it."
-)]
-pub(crate) struct Bootstrap {
-    /// The tenant's name, and its namespace's.
-    pub(crate) name: String,
-    /// For Flux.
-    #[arg(long)]
-    pub(crate) flux: bool,
-    /// For Argo CD.
-    #[arg(long)]
-    pub(crate) argocd: bool,
-    /// The repository.
-    #[arg(long, value_name = "URL")]
-    pub(crate) repository: String,
-    /// The branch.
-    #[arg(long, default_value = "main")]
-    pub(crate) branch: String,
-    /// The folder in the repository.
-    #[arg(long, default_value = ".")]
-    pub(crate) path: String,
-    /// Grants may be committed too.
-    #[arg(long)]
-    pub(crate) grants: bool,
-}
-
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -369,93 +246,6 @@ pub(crate) struct Dev {
     /// Forget the state of earlier runs: messages, dead letters, keys, ports.
     #[arg(long)]
     pub(crate) fresh: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(
-    arg_required_else_help = true,
-    after_help = "\
-Examples:
-  vrsky dlq ls                             of the dev server of this folder
-  vrsky dlq show acme 17
-  vrsky dlq redrive acme 17
-  vrsky dlq redrive acme --flow acme/orders --all
-  vrsky dlq ls acme --nats nats://127.0.0.1:4222 --creds support.creds --tenant-id abc
-
-  kubectl vrsky dlq ls -n acme             of the tenant whose namespace it is
-  kubectl vrsky dlq redrive acme 17 -n acme
-
-In a cluster it takes what the role `edit` has in the namespace: to read Secrets, and to exec into pods.
-A dead letter is named by its tenant and its sequence number, as `ls` prints them."
-)]
-pub(crate) struct Dlq {
-    #[command(subcommand)]
-    pub(crate) action: DlqAction,
-    #[command(flatten)]
-    pub(crate) server: DlqServer,
-}
-
-/// Which server to ask. Default: the dev server of `--path`; of `kubectl vrsky dlq`: the cluster.
-#[derive(Debug, Args)]
-pub(crate) struct DlqServer {
-    /// The cluster, through the pod of a runtime. `kubectl vrsky dlq` does so anyway.
-    #[arg(long, global = true, conflicts_with = "nats")]
-    pub(crate) cluster: bool,
-    /// The folder on which `vrsky dev` runs.
-    #[arg(long, global = true, default_value = ".")]
-    pub(crate) path: PathBuf,
-    /// The address of another NATS server.
-    #[arg(long, global = true, requires_all = ["creds", "tenant_id"], value_name = "URL")]
-    pub(crate) nats: Option<String>,
-    /// The file with the support credentials of the tenant there.
-    #[arg(long, global = true, requires = "nats", value_name = "FILE")]
-    pub(crate) creds: Option<PathBuf>,
-    /// The tenant's id there.
-    #[arg(long, global = true, requires = "nats", value_name = "ID")]
-    pub(crate) tenant_id: Option<String>,
-    #[command(flatten)]
-    pub(crate) access: Access,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum DlqAction {
-    /// List dead letters, the oldest first.
-    Ls {
-        /// The tenant. Default: all of the dev server.
-        tenant: Option<String>,
-        /// Only this flow, `<namespace>/<name>`.
-        #[arg(long)]
-        flow: Option<String>,
-        /// At most so many of a tenant.
-        #[arg(long, default_value_t = 100)]
-        limit: usize,
-    },
-    /// Print one dead letter: why, where, and its payload.
-    Show {
-        /// The tenant.
-        tenant: String,
-        /// Its sequence number.
-        sequence: u64,
-    },
-    /// Put dead letters back on the edge that they came from.
-    Redrive(DlqSelection),
-    /// Delete dead letters for good.
-    Drop(DlqSelection),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DlqSelection {
-    /// The tenant.
-    pub(crate) tenant: String,
-    /// Sequence numbers.
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
-    pub(crate) sequences: Vec<u64>,
-    /// All of the tenant, or of `--flow`.
-    #[arg(long)]
-    pub(crate) all: bool,
-    /// Only this flow, `<namespace>/<name>`.
-    #[arg(long, requires = "all")]
-    pub(crate) flow: Option<String>,
 }
 
 #[derive(Debug, Args)]

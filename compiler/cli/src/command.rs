@@ -15,11 +15,15 @@ mod plan;
 mod preflight;
 mod trace;
 
-use crate::arguments::{Command, Tenant};
+use crate::arguments::{Command, Dlq, DlqAction, Tenant};
 use crate::output::{Exit, Screen};
 
 /// Runs a command. `Err` is wrong usage or environment.
 pub(crate) fn run(command: Command, screen: Screen) -> anyhow::Result<Exit> {
+    anyhow::ensure!(
+        !screen.is_name() || has_names(&command),
+        "--output name is for commands that list: lag, diff, trace, dlq ls"
+    );
     match command {
         Command::Init(arguments) => init::run(&arguments, screen),
         Command::New(arguments) => new::run(&arguments, screen),
@@ -35,5 +39,13 @@ pub(crate) fn run(command: Command, screen: Screen) -> anyhow::Result<Exit> {
         Command::Finalize(arguments) => finalize::run(&arguments, screen),
         Command::Tenant(Tenant::Bootstrap(arguments)) => bootstrap::run(&arguments, screen),
         Command::Completions(arguments) => completions::run(&arguments),
+    }
+}
+
+fn has_names(command: &Command) -> bool {
+    match command {
+        Command::Lag(_) | Command::Diff(_) | Command::Trace(_) => true,
+        Command::Dlq(Dlq { action, .. }) => matches!(action, DlqAction::Ls { .. }),
+        _ => false,
     }
 }

@@ -66,14 +66,24 @@ impl Screen {
         Self { format }
     }
 
-    /// Whether the reader is a program.
-    pub(crate) fn is_json(self) -> bool {
-        self.format == Format::Json
+    /// Whether the reader is a program that wants a document.
+    pub(crate) fn is_document(self) -> bool {
+        matches!(self.format, Format::Json | Format::Yaml)
+    }
+
+    /// Whether names are wanted, and nothing else.
+    pub(crate) fn is_name(self) -> bool {
+        self.format == Format::Name
+    }
+
+    /// Whether a person wants all columns.
+    pub(crate) fn is_wide(self) -> bool {
+        self.format == Format::Wide
     }
 
     /// Whether a person looks at standard output.
     pub(crate) fn is_watched(self) -> bool {
-        !self.is_json() && std::io::stdout().is_terminal()
+        !self.is_document() && std::io::stdout().is_terminal()
     }
 
     /// The renderer of diagnostics: as wide as the terminal.
@@ -117,16 +127,22 @@ impl Screen {
         put(&mut anstream::stderr().lock(), text);
     }
 
-    /// Prints one JSON document to standard output: indented, as the only one.
+    /// Prints one document to standard output, as the only one. JSON is indented.
     pub(crate) fn document(self, value: &impl Serialize) -> anyhow::Result<()> {
-        let text = serde_json::to_string_pretty(value)?;
+        let text = match self.format {
+            Format::Yaml => yaml(value)?,
+            _ => tame(&serde_json::to_string_pretty(value)?),
+        };
         write_all(&mut std::io::stdout().lock(), &text);
         Ok(())
     }
 
-    /// Prints one JSON document to standard output: on one line, one of many.
+    /// Prints one document to standard output, one of many. JSON is on one line.
     pub(crate) fn event(self, value: &impl Serialize) -> anyhow::Result<()> {
-        let text = serde_json::to_string(value)?;
+        let text = match self.format {
+            Format::Yaml => format!("---\n{}", yaml(value)?),
+            _ => tame(&serde_json::to_string(value)?),
+        };
         write_all(&mut std::io::stdout().lock(), &text);
         Ok(())
     }
@@ -137,7 +153,7 @@ impl Screen {
             .chain()
             .map(|cause| safe::lines(&cause.to_string()))
             .collect();
-        if self.is_json() {
+        if self.format == Format::Json {
             let text =
                 serde_json::json!({"event": "error", "error": causes.join(": ")}).to_string();
             write_all(&mut std::io::stderr().lock(), &text);
@@ -156,6 +172,27 @@ impl Screen {
     }
 }
 
+/// A document as YAML, without the last line end. No text goes over several lines, so that none can
+/// begin one. YAML's plain texts have no escapes: what GitHub Actions would obey is said with the wide
+/// forms of `#` and `:`.
+fn yaml(value: &impl Serialize) -> anyhow::Result<String> {
+    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+    let text = serde_saphyr::to_string_with_options(value, options)?;
+    let lines = text.trim_end().lines().map(|line| {
+        let line = line.replace("##[", "#＃[");
+        match line.trim_start().strip_prefix("::") {
+            Some(rest) => format!("：:{rest}"),
+            None => line,
+        }
+    });
+    Ok(lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// JSON that GitHub Actions does not obey: `##[` stands in texts alone, where `#` has an escape.
+fn tame(json: &str) -> String {
+    json.replace("##[", "\\u0023#[")
+}
+
 fn put(stream: &mut impl std::io::Write, text: &str) {
     write_all(stream, &safe::without_commands(text));
 }
@@ -163,4 +200,35 @@ fn put(stream: &mut impl std::io::Write, text: &str) {
 /// A reader that went away (`| head`) is no failure of ours.
 fn write_all(stream: &mut impl std::io::Write, text: &str) {
     let _ = writeln!(stream, "{text}").and_then(|()| stream.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn documents_say_what_they_are_given_and_command_nothing() {
+        let hostile = json!({
+            "text": "one\n::error::two\n  ::error::three\u{1b}[31m",
+            "yes": ["no", "0x1", "1e3", "", "~", " a: b # c", "x".repeat(200)],
+            "number": 1.5,
+            "none": null,
+        });
+        let text = yaml(&hostile).expect("a document");
+        assert_eq!(text, safe::without_commands(&text));
+        assert!(!text.contains('\u{1b}'), "{text}");
+        let read: serde_json::Value = serde_saphyr::from_str(&text).expect("YAML");
+        assert_eq!(read, hostile, "{text}");
+
+        let old = json!({"a": "##[group]b", "##[c]": " ##[d]", "::error::e": {"::f": 1}});
+        let text = yaml(&old).expect("a document");
+        assert_eq!(text, safe::without_commands(&text));
+        serde_saphyr::from_str::<serde_json::Value>(&text).expect("YAML");
+        let text = tame(&old.to_string());
+        assert_eq!(text, safe::without_commands(&text));
+        let read: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(read, old, "{text}");
+    }
 }

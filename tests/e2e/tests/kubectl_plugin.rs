@@ -65,15 +65,7 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// The kinds, the chart's roles for tenants, a namespace, and `person` with one of the usual roles.
 fn furnish(kubectl: &Kubectl, person: &str, role: &str) -> Person {
-    let user = kubectl.as_user(person, &[]).unwrap();
-    let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": person, "namespace": "acme"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-        "subjects": [{"kind": "User", "name": person, "apiGroup": "rbac.authorization.k8s.io"}],
-    });
-    kubectl.apply(&binding.to_string()).unwrap();
+    let user = kubectl.as_person(person, role, "acme").unwrap();
     eventually("the role reaches our kinds", || {
         user.run(&["get", "flows", "-n", "acme"]).is_ok()
     });
@@ -182,6 +174,9 @@ fn trace_finds_the_first_failure_with_the_rights_of_whoever_asks() {
     assert!(marked.contains("OOMKilled"), "{said}");
     assert!(said.contains("\nnext: look at the pods"), "{said}");
 
+    let (code, said, _) = ada.run(&["trace", "orders", "-n", "acme", "-o", "name"]);
+    assert_eq!((code, said.trim()), (1, "pod/vrsky-runtime-1"));
+
     // Somebody who sees our kinds alone.
     let bob = furnish(kubectl, "bob", "vrsky-view");
     let (code, said, _) = bob.run(&["trace", "orders", "-n", "acme", "-o", "json"]);
@@ -228,6 +223,8 @@ fn diff_tells_what_would_change_and_changes_nothing() {
         (1, "+ flow/orders in acme"),
         "{complained}"
     );
+    let (_, said, _) = eve.run(&["diff", path, "-n", "acme", "-o", "name"]);
+    assert_eq!(said.trim(), "flow.vrsky.io/orders");
     let flows = || kubectl.get(&["flows", "-n", "acme"]).unwrap();
     assert_eq!(flows()["items"], json!([]), "a dry run");
 
@@ -238,6 +235,8 @@ fn diff_tells_what_would_change_and_changes_nothing() {
         (0, "= flow/orders in acme"),
         "{complained}"
     );
+    let (code, said, _) = eve.run(&["diff", path, "-n", "acme", "-o", "name"]);
+    assert_eq!((code, said.trim()), (0, ""));
     write(&flow(&json!({"sap": {"connector": "log"}})));
     let stored = flows();
     let (code, said, complained) = eve.run(&["diff", path, "-n", "acme"]);
@@ -287,6 +286,23 @@ fn lag_asks_the_runtimes_with_the_rights_of_who_asks() {
     assert_eq!(code, 0, "{complained}");
     let row: Vec<&str> = said.lines().nth(1).unwrap().split_whitespace().collect();
     assert_eq!(row, ["orders", "Unknown", "-", "-"]);
+    let (_, said, _) = eve.run(&["lag", "-n", "acme", "-o", "wide"]);
+    let header: Vec<&str> = said.lines().next().unwrap().split_whitespace().collect();
+    let columns = ["FLOW", "READY", "EDGE", "WAITING", "GENERATION", "URL"];
+    assert_eq!(header, columns);
+    let (_, said, _) = eve.run(&["lag", "-n", "acme", "-o", "name"]);
+    assert_eq!(said.trim(), "flow.vrsky.io/orders");
+    let (_, yaml, _) = eve.run(&["lag", "-n", "acme", "-o", "yaml"]);
+    let (_, json, _) = eve.run(&["lag", "-n", "acme", "-o", "json"]);
+    let yaml: Value = serde_saphyr::from_str(&yaml).unwrap();
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(yaml, json);
+    let (code, _, complained) = eve.run(&["check", "--pre", "-o", "name"]);
+    assert_eq!(code, 2);
+    assert!(
+        complained.contains("lag, diff, trace, dlq ls"),
+        "{complained}"
+    );
     let bob = furnish(kubectl, "bob", "view");
     let (code, _, complained) = bob.run(&["lag", "flow/orders", "-n", "acme"]);
     assert_eq!(code, 2);

@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &arguments::Bootstrap, screen: Screen) -> anyhow::R
         safe::line(url)
     );
     let objects = objects(arguments, name.as_str());
-    if screen.is_json() {
+    if screen.is_document() {
         screen.document(&json!({"apiVersion": "v1", "kind": "List", "items": objects}))?;
         return Ok(Exit::Fine);
     }

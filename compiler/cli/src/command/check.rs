@@ -8,7 +8,7 @@ use crate::render;
 pub(super) fn run(arguments: &arguments::Check, screen: Screen) -> anyhow::Result<Exit> {
     let project = project::load(&arguments.input)?;
     let diagnostics = &project.compiled.diagnostics;
-    if screen.is_json() {
+    if screen.is_document() {
         screen.document(&render::findings(
             diagnostics,
             &project.unreadable,

@@ -31,6 +31,9 @@ enum Verb {
 #[derive(Debug, Serialize)]
 struct Difference {
     object: String,
+    /// As kubectl names it.
+    #[serde(skip)]
+    name: String,
     verb: Verb,
     /// Paths with what is there and what would be.
     fields: Vec<effects::Field>,
@@ -57,8 +60,11 @@ pub(super) fn run(arguments: &arguments::Diff, screen: Screen) -> anyhow::Result
         }
         Ok(all)
     })?;
-    if screen.is_json() {
+    if screen.is_document() {
         screen.document(&differences)?;
+    } else if screen.is_name() {
+        let differ = differences.iter().filter(|one| one.verb != Verb::Nothing);
+        differ.for_each(|one| screen.say(&safe::line(&one.name)));
     } else {
         for difference in &differences {
             show(difference, screen);
@@ -90,6 +96,7 @@ async fn difference(cluster: &Cluster, object: &Value) -> anyhow::Result<Differe
         Some(namespace) => format!("{}/{name} in {namespace}", word.to_lowercase()),
         None => format!("{}/{name}", word.to_lowercase()),
     };
+    let full_name = format!("{}.vrsky.io/{name}", word.to_lowercase());
     let before = match cluster.get_in(kind, namespace, name).await? {
         Found::There(object) => Some(object),
         Found::Missing => None,
@@ -117,6 +124,7 @@ async fn difference(cluster: &Cluster, object: &Value) -> anyhow::Result<Differe
     let Some(before) = before else {
         return Ok(Difference {
             object: what,
+            name: full_name,
             verb: Verb::Create,
             fields: Vec::new(),
             effects: Vec::new(),
@@ -130,6 +138,7 @@ async fn difference(cluster: &Cluster, object: &Value) -> anyhow::Result<Differe
     };
     Ok(Difference {
         object: what,
+        name: full_name,
         verb: if fields.is_empty() {
             Verb::Nothing
         } else {

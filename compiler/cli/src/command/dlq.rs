@@ -216,25 +216,35 @@ async fn selected(account: &Account, selection: &DlqSelection) -> anyhow::Result
 }
 
 fn list(letters: &[(String, DeadLetter)], screen: Screen) -> anyhow::Result<()> {
-    if screen.is_json() {
+    if screen.is_document() {
         let all: Vec<_> = letters
             .iter()
             .map(|(tenant, letter)| with_tenant(tenant, json!(letter)))
             .collect();
         return screen.document(&all);
     }
+    if screen.is_name() {
+        for (_, letter) in letters {
+            screen.say(&letter.id.to_string());
+        }
+        return Ok(());
+    }
     if letters.is_empty() {
         screen.say("no dead letters");
         return Ok(());
     }
+    let mut header = vec!["TENANT", "ID", "TIME", "FLOW", "STEP", "TRIES", "ERROR"];
+    if screen.is_wide() {
+        header.extend(["PATH", "MESSAGE", "REDRIVEN", "BYTES"]);
+    }
     let mut table = comfy_table::Table::new();
     table
         .load_style(comfy_table::presets::NOTHING)
-        .set_header(["TENANT", "ID", "TIME", "FLOW", "STEP", "TRIES", "ERROR"]);
+        .set_header(header);
     table.set_width(u16::try_from(screen.width()).unwrap_or(140));
     table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
     for (tenant, letter) in letters {
-        table.add_row([
+        let mut row = vec![
             safe::line(tenant),
             letter.id.to_string(),
             safe::line(&letter.time),
@@ -242,7 +252,14 @@ fn list(letters: &[(String, DeadLetter)], screen: Screen) -> anyhow::Result<()> 
             safe::line(&letter.step),
             letter.attempts.to_string(),
             safe::line(&letter.error),
-        ]);
+        ];
+        if screen.is_wide() {
+            row.push(safe::line(&letter.path));
+            row.push(safe::line(&letter.message));
+            row.push(letter.redriven.to_string());
+            row.push(letter.size.to_string());
+        }
+        table.add_row(row);
     }
     screen.say(&table.trim_fmt());
     screen.say(&format!(
@@ -255,7 +272,7 @@ fn show(tenant: &str, contents: &dead_letters::Contents, screen: Screen) -> anyh
     let letter = &contents.letter;
     let text = String::from_utf8_lossy(&contents.payload);
     let payload: Option<serde_json::Value> = serde_json::from_slice(&contents.payload).ok();
-    if screen.is_json() {
+    if screen.is_document() {
         let mut value = with_tenant(tenant, json!(letter));
         value["headers"] = json!(contents.headers);
         value["payload"] = payload.unwrap_or_else(|| json!(text));
@@ -283,7 +300,7 @@ fn show(tenant: &str, contents: &dead_letters::Contents, screen: Screen) -> anyh
 }
 
 fn told(what: &str, account: &Account, letter: &DeadLetter, screen: Screen) -> anyhow::Result<()> {
-    if screen.is_json() {
+    if screen.is_document() {
         let mut value = with_tenant(&account.tenant, json!(letter));
         value["done"] = json!(what);
         return screen.event(&value);

@@ -26,7 +26,7 @@ fn page(text: &str, screen: Screen) -> anyhow::Result<()> {
             let text = safe::line(text);
             format!("there is no code {text}; `vrsky explain --list` prints all")
         })?;
-    if screen.is_json() {
+    if screen.is_document() {
         return screen.document(&serde_json::json!({"code": code, "page": page}));
     }
     screen.say(page.trim_end());
@@ -34,7 +34,7 @@ fn page(text: &str, screen: Screen) -> anyhow::Result<()> {
 }
 
 fn list(screen: Screen) -> anyhow::Result<()> {
-    if screen.is_json() {
+    if screen.is_document() {
         let all: Vec<_> = codes::codes()
             .iter()
             .map(|(code, title)| serde_json::json!({"code": code, "title": title}))

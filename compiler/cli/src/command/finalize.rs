@@ -68,7 +68,7 @@ async fn finalize(
         .await
         .map_err(|error| anyhow::anyhow!(words(&error)))
         .with_context(|| format!("cannot let go of {}", what()))?;
-    if screen.is_json() {
+    if screen.is_document() {
         screen.document(&json!({"finalized": object, "left": left}))?;
     } else {
         screen.say(&format!("{GOOD}let go{GOOD:#} of {}", what()));

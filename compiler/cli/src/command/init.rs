@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &arguments::Init, screen: Screen) -> anyhow::Result
     for (name, text) in FILES {
         write_new(&root.join(name), text)?;
     }
-    if screen.is_json() {
+    if screen.is_document() {
         let names: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
         screen.document(&serde_json::json!({"written": names}))?;
         return Ok(Exit::Fine);

@@ -25,6 +25,12 @@ struct Lag {
     flow: FlowId,
     /// The reason of its condition `Ready`.
     state: String,
+    /// The generation that runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<i64>,
+    /// Where a webhook takes messages in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
     /// By edge; no entry for one that no runtime reads at the moment.
     waiting: BTreeMap<EdgeName, u64>,
 }
@@ -36,8 +42,12 @@ pub(super) fn run(arguments: &arguments::Lag, screen: Screen) -> anyhow::Result<
         let flow = arguments.flow.as_deref().map(flow_name).transpose()?;
         look(&cluster, namespace, flow).await
     })?;
-    if screen.is_json() {
+    if screen.is_document() {
         screen.document(&lags)?;
+    } else if screen.is_name() {
+        for lag in &lags {
+            screen.say(&format!("flow.vrsky.io/{}", lag.flow.name()));
+        }
     } else {
         show(&lags, arguments.all_namespaces, screen);
     }
@@ -67,6 +77,8 @@ async fn look(
         lags.push(Lag {
             flow: FlowId::new(text("namespace"), text("name"))?,
             state: reason.unwrap_or("Unknown").to_owned(),
+            generation: object["status"]["running"]["generation"].as_i64(),
+            url: object["status"]["url"].as_str().map(str::to_owned),
             waiting: BTreeMap::new(),
         });
     }
@@ -128,6 +140,9 @@ fn show(lags: &[Lag], all_namespaces: bool, screen: Screen) {
     if all_namespaces {
         header.insert(0, "NAMESPACE");
     }
+    if screen.is_wide() {
+        header.extend(["GENERATION", "URL"]);
+    }
     table.set_header(header);
     for lag in lags {
         let mut edges: Vec<_> = lag
@@ -147,6 +162,11 @@ fn show(lags: &[Lag], all_namespaces: bool, screen: Screen) {
             ];
             if all_namespaces {
                 row.insert(0, lag.flow.namespace().to_owned());
+            }
+            if screen.is_wide() {
+                let generation = lag.generation.map(|generation| generation.to_string());
+                let url = lag.url.as_deref().map(safe::line);
+                row.extend([generation, url].map(|cell| cell.unwrap_or_else(|| "-".to_owned())));
             }
             table.add_row(row);
         }

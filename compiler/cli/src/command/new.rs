@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &New, screen: Screen) -> anyhow::Result<Exit> {
     })?;
     let file = format!("flows/{}.yaml", id.name());
     write_new(&repository.root.join(&file), &manifest(&id, flow))?;
-    if screen.is_json() {
+    if screen.is_document() {
         screen.document(&serde_json::json!({"written": [file]}))?;
     } else {
         screen.say(&format!("{GOOD}wrote{GOOD:#} {file}"));

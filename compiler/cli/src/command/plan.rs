@@ -8,7 +8,7 @@ use crate::tree;
 
 pub(super) fn run(arguments: &arguments::Plan, screen: Screen) -> anyhow::Result<Exit> {
     let project = project::load(&arguments.input)?;
-    if screen.is_json() {
+    if screen.is_document() {
         screen.document(&project.compiled.plan)?;
     } else {
         let text = tree::tree(&project.compiled);

@@ -54,7 +54,7 @@ pub(super) fn run(access: &Access, screen: Screen) -> anyhow::Result<Exit> {
         let cluster = Cluster::connect(access).await?;
         check(&cluster, &access.system).await
     })?;
-    if screen.is_json() {
+    if screen.is_document() {
         screen.document(&checks)?;
     } else {
         for check in &checks {

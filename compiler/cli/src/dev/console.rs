@@ -44,7 +44,7 @@ impl Console {
 
     /// Tells one event. `text`: how it reads for people; none: not worth a line.
     fn tell(&mut self, event: &Event, text: Option<&str>) {
-        if self.screen.is_json() {
+        if self.screen.is_document() {
             // An event is made of strings and numbers; it always serialises.
             let _ = self.screen.event(event);
         } else if let Some(text) = text {
@@ -94,7 +94,7 @@ impl Console {
                 self.erase();
                 self.redraw();
             }
-        } else if !self.screen.is_json() && self.moved && self.printed.elapsed() > PERIOD {
+        } else if !self.screen.is_document() && self.moved && self.printed.elapsed() > PERIOD {
             self.moved = false;
             self.printed = Instant::now();
             let width = self.screen.width();

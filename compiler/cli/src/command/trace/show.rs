@@ -8,8 +8,17 @@ use crate::{safe, tree};
 
 /// Prints it.
 pub(super) fn show(trace: &Trace, screen: Screen) -> anyhow::Result<()> {
-    if screen.is_json() {
+    if screen.is_document() {
         return screen.document(trace);
+    }
+    if screen.is_name() {
+        // Not all that fails is an object (`manifest`, `VRS0402 spec…`); what it belongs to is.
+        let is_object = |what: &&String| what.contains('/') && !what.contains(' ');
+        let failure = trace.failure.iter().flatten();
+        if let Some(object) = failure.rev().find(is_object) {
+            screen.say(&safe::line(object));
+        }
+        return Ok(());
     }
     let failure = trace.failure.as_deref().unwrap_or_default();
     let root = lines(&trace.tree, failure);
