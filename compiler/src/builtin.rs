@@ -1,7 +1,7 @@
 //! The platform's own connectors: manifests like any other, embedded.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::Value as Json;
 use vrsky_crds::ConnectorSpec;
@@ -12,9 +12,9 @@ use crate::yaml;
 #[derive(Debug)]
 pub(crate) struct Builtin {
     /// The schema of its parameters as a source.
-    pub(crate) source: Option<Json>,
+    pub(crate) source: Option<Arc<Json>>,
     /// The schema of its parameters as a sink.
-    pub(crate) sink: Option<Json>,
+    pub(crate) sink: Option<Arc<Json>>,
 }
 
 const MANIFESTS: [&str; 6] = [

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use vrsky_plan::{FlowId, Plan, Program, TenantName};
 
 use crate::body::{self, Context};
-use crate::environment::{Environments, environments};
+use crate::environment::Environments;
+use crate::lower::Programs;
 use crate::object::Spec;
 use crate::report::Reports;
 use crate::signature::{self, Signatures, State};
@@ -39,7 +40,6 @@ pub struct Compiler {
     documents: parse::Memory,
     environments: Environments,
     drafts: BTreeMap<(TenantName, FlowId), Draft>,
-    sealed: lower::Sealed,
 }
 
 /// A body about which nothing had to be said.
@@ -47,7 +47,8 @@ pub struct Compiler {
 struct Draft {
     spec: Arc<Spec>,
     generation: i64,
-    program: Arc<Program>,
+    /// `None` while it is being lowered, which changes what nobody else has in place.
+    program: Option<Arc<Program>>,
 }
 
 impl Compiler {
@@ -67,16 +68,11 @@ impl Compiler {
             signatures: &signatures,
         };
         let drafts = self.drafts(context, &mut reports);
-        let programs = lower::choose(world, &objects, &signatures, drafts, &mut reports);
+        let (programs, held) = lower::choose(world, &objects, &signatures, drafts, &mut reports);
         let forbidden = traffic::forbidden(&signatures, &programs);
-        let plan = lower::lower(
-            &objects,
-            &signatures,
-            &forbidden,
-            programs,
-            &mut self.sealed,
-            world.replicas,
-        );
+        let programs = lower::fill(&signatures, &forbidden, programs);
+        self.remember(&programs, &held);
+        let plan = lower::lower(&objects, &signatures, programs, world.replicas);
         let origins: Vec<&str> = world
             .documents
             .iter()
@@ -100,11 +96,9 @@ impl Compiler {
             objects,
             signatures,
         } = context;
-        let environments = environments(world, objects, signatures, reports);
+        let environments = Environments::of(world, objects, signatures, reports);
         let before = std::mem::replace(&mut self.environments, environments);
-        let is_same = |tenant| before.get(tenant) == self.environments.get(tenant);
-        let same: BTreeSet<&TenantName> =
-            signatures.tenants.keys().filter(|it| is_same(it)).collect();
+        let same = self.environments.same(&before);
         let mut known = std::mem::take(&mut self.drafts);
         let mut drafts = BTreeMap::new();
         for flow in &signatures.flows {
@@ -116,30 +110,42 @@ impl Compiler {
                     && Arc::ptr_eq(&draft.spec, spec)
                     && draft.generation == object.generation
             });
-            let draft = if let Some(draft) = draft {
-                draft
+            let program = if let Some(draft) = draft {
+                draft.program
             } else {
                 let found = reports.count();
-                let Some(program) = body::draft(context, flow, reports).map(Arc::new) else {
-                    continue;
-                };
+                let drafted = body::draft(context, flow, reports).map(Arc::new);
                 // What is said names places, which move: it is said anew each time.
                 if reports.count() > found {
-                    drafts.insert(flow.object, program);
+                    drafts.extend(drafted.map(|program| (flow.object, program)));
                     continue;
                 }
-                Draft {
-                    spec: Arc::clone(spec),
-                    generation: object.generation,
-                    program,
-                }
+                drafted
             };
-            if !reports.is_withheld(flow.object) {
-                drafts.insert(flow.object, Arc::clone(&draft.program));
+            let Some(program) = program else { continue };
+            let mut draft = Draft {
+                spec: Arc::clone(spec),
+                generation: object.generation,
+                program: None,
+            };
+            if reports.is_withheld(flow.object) {
+                draft.program = Some(program);
+            } else {
+                drafts.insert(flow.object, program);
             }
             self.drafts.insert(key, draft);
         }
         drafts
+    }
+
+    /// Keeps the drafts as they were lowered, for the next World.
+    fn remember(&mut self, programs: &Programs, held: &BTreeSet<(TenantName, FlowId)>) {
+        self.drafts.retain(|key, draft| {
+            if draft.program.is_none() && !held.contains(key) {
+                draft.program = programs.get(key).cloned();
+            }
+            draft.program.is_some()
+        });
     }
 }
 

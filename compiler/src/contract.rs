@@ -1,5 +1,7 @@
 //! Contracts as they are written become contracts that can be compiled against.
 
+use std::sync::Arc;
+
 use vrsky_crds::values;
 use vrsky_types::Contract;
 
@@ -23,7 +25,7 @@ pub(crate) fn compile(contract: &values::Contract, path: &Path) -> Result<Contra
         return Err(Vec::new());
     };
     let below = path.key("schema");
-    Contract::new(schema.0.clone()).map_err(|error| {
+    Contract::new(Arc::clone(&schema.0)).map_err(|error| {
         vec![invalid_contract::issue(
             &pointer(&below, &error.pointer),
             &error.message,

@@ -1,6 +1,6 @@
 //! What the bodies of a tenant's flows may look at: as long as it is the same, so are they.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use vrsky_plan::TenantName;
@@ -11,15 +11,18 @@ use crate::report::Reports;
 use crate::signature::{Signatures, State, Tenant};
 use crate::{Repository, World};
 
-/// Environments by tenant.
-pub(crate) type Environments = BTreeMap<TenantName, Environment>;
+/// What all tenants' bodies see, and what each tenant's do.
+#[derive(Debug, Default)]
+pub(crate) struct Environments {
+    repository: Option<Repository>,
+    tenants: BTreeMap<TenantName, Environment>,
+}
 
 /// All that a tenant's bodies see beside themselves, but for places in texts, which only findings
 /// name.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Environment {
+struct Environment {
     tenant: Tenant,
-    repository: Option<Repository>,
     /// Own topics by name.
     topics: Vec<(String, Option<Same<Contract>>)>,
     /// Own connectors by namespace and name, and whether something is wrong with them.
@@ -38,52 +41,67 @@ impl<T> PartialEq for Same<T> {
     }
 }
 
-/// The environments of all tenants.
-pub(crate) fn environments(
-    world: &World,
-    objects: &[Object],
-    signatures: &Signatures,
-    reports: &Reports,
-) -> Environments {
-    let tenants = signatures.tenants.iter();
-    let mut environments: Environments = tenants
-        .map(|(name, tenant)| {
-            let environment = Environment {
-                tenant: tenant.clone(),
-                repository: world.repository.clone(),
-                topics: Vec::new(),
-                connectors: Vec::new(),
-                granted: Vec::new(),
+impl Environments {
+    /// The environments of all tenants.
+    pub(crate) fn of(
+        world: &World,
+        objects: &[Object],
+        signatures: &Signatures,
+        reports: &Reports,
+    ) -> Self {
+        let tenants = signatures.tenants.iter();
+        let mut environments: BTreeMap<TenantName, Environment> = tenants
+            .map(|(name, tenant)| {
+                let environment = Environment {
+                    tenant: tenant.clone(),
+                    topics: Vec::new(),
+                    connectors: Vec::new(),
+                    granted: Vec::new(),
+                };
+                (name.clone(), environment)
+            })
+            .collect();
+        for ((owner, name), topic) in &signatures.topics {
+            if let Some(environment) = environments.get_mut(owner) {
+                let contract = topic.contract.clone().map(Same);
+                environment.topics.push((name.clone(), contract));
+            }
+        }
+        for ((namespace, name), object) in &signatures.connectors {
+            let owner = objects[*object].tenant.as_ref();
+            if let Some(environment) = owner.and_then(|owner| environments.get_mut(owner)) {
+                let spec = objects[*object].spec.clone().map(Same);
+                let is_withheld = reports.is_withheld(*object);
+                let connector = (namespace.clone(), name.clone(), spec, is_withheld);
+                environment.connectors.push(connector);
+            }
+        }
+        for grant in &signatures.grants {
+            let Some(environment) = environments.get_mut(&grant.to) else {
+                continue;
             };
-            (name.clone(), environment)
-        })
-        .collect();
-    for ((owner, name), topic) in &signatures.topics {
-        if let Some(environment) = environments.get_mut(owner) {
-            let contract = topic.contract.clone().map(Same);
-            environment.topics.push((name.clone(), contract));
+            let key = (grant.owner.clone(), grant.topic.clone());
+            let topic = signatures.topics.get(&key);
+            let contract = topic.and_then(|topic| topic.contract.clone()).map(Same);
+            let (owner, topic) = key;
+            environment
+                .granted
+                .push((owner, topic, grant.state, contract));
+        }
+        Self {
+            repository: world.repository.clone(),
+            tenants: environments,
         }
     }
-    for ((namespace, name), object) in &signatures.connectors {
-        let owner = objects[*object].tenant.as_ref();
-        if let Some(environment) = owner.and_then(|owner| environments.get_mut(owner)) {
-            let spec = objects[*object].spec.clone().map(Same);
-            let is_withheld = reports.is_withheld(*object);
-            let connector = (namespace.clone(), name.clone(), spec, is_withheld);
-            environment.connectors.push(connector);
+
+    /// The tenants whose bodies see what they saw `before`.
+    pub(crate) fn same(&self, before: &Self) -> BTreeSet<TenantName> {
+        if self.repository != before.repository {
+            return BTreeSet::new();
         }
+        let same = self.tenants.iter();
+        same.filter(|(name, environment)| before.tenants.get(*name) == Some(*environment))
+            .map(|(name, _)| name.clone())
+            .collect()
     }
-    for grant in &signatures.grants {
-        let Some(environment) = environments.get_mut(&grant.to) else {
-            continue;
-        };
-        let key = (grant.owner.clone(), grant.topic.clone());
-        let topic = signatures.topics.get(&key);
-        let contract = topic.and_then(|topic| topic.contract.clone()).map(Same);
-        let (owner, topic) = key;
-        environment
-            .granted
-            .push((owner, topic, grant.state, contract));
-    }
-    environments
 }

@@ -9,6 +9,7 @@ mod storage;
 mod workloads;
 
 pub(crate) use programs::{Programs, choose};
+pub(crate) use publish::{Forbidden, fill};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,18 +19,13 @@ use vrsky_plan::{FlowId, Plan, Program, TenantName, tenant};
 use crate::object::Object;
 use crate::signature::{Signatures, State};
 
-/// Lowers programs and signatures to the plan. `forbidden` are (tenant, topic, flow) for which
-/// nothing goes into the shared stream, because it would share others' data on. `sealed` is what the
-/// last call left there, `replicas` how many servers keep each message.
+/// Lowers signatures and filled programs to the plan. `replicas` is how many servers keep each message.
 pub(crate) fn lower(
     objects: &[Object],
     signatures: &Signatures,
-    forbidden: &publish::Forbidden,
-    mut programs: Programs,
-    sealed: &mut Sealed,
+    programs: Programs,
     replicas: usize,
 ) -> Plan {
-    publish::fill(signatures, forbidden, &mut programs, sealed);
     let mut plan = Plan::empty();
     let mut shared: BTreeMap<&TenantName, BTreeSet<&str>> = BTreeMap::new();
     for grant in signatures
@@ -64,5 +60,3 @@ pub(crate) fn lower(
     }
     plan
 }
-
-pub(crate) use publish::{Forbidden, Sealed};

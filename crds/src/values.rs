@@ -1,6 +1,7 @@
 //! Values that several kinds share.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -37,10 +38,10 @@ impl JsonSchema for Parameters {
     }
 }
 
-/// A JSON Schema (draft 2020-12).
+/// A JSON Schema (draft 2020-12). Shared, since plans carry it as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct JsonSchemaDocument(pub serde_json::Value);
+pub struct JsonSchemaDocument(pub Arc<serde_json::Value>);
 
 impl JsonSchema for JsonSchemaDocument {
     fn schema_name() -> std::borrow::Cow<'static, str> {

@@ -92,7 +92,7 @@ pub(crate) enum Target {
 #[derive(Debug)]
 pub(crate) struct Delivery {
     builtin: String,
-    with: serde_json::Value,
+    with: Arc<serde_json::Value>,
     pub(crate) retries: Retries,
     pub(crate) sink: connectors::Sink,
     /// The last attempt failed: one at a time goes on trying.

@@ -41,11 +41,11 @@ const RETRIES: Retries = Retries {
 /// A program that takes any object in with a connector and writes it to `out.ndjson`.
 fn copy(name: &str, builtin: &str, with: Value, decode: Decode) -> Program {
     program(name)
-        .stage(|stage| stage.input.schema = json!({"type": "object"}))
+        .stage(|stage| stage.input.schema = json!({"type": "object"}).into())
         .change(|program| {
             program.source = Source::Connector {
                 builtin: builtin.to_owned(),
-                with,
+                with: with.into(),
                 decode,
             };
         })
@@ -262,12 +262,12 @@ async fn generated_messages_are_posted_with_their_ids() {
     let program = program("probe")
         .stage(|stage| {
             let sequence = json!({"sequence": {"type": "integer"}});
-            stage.input.schema = json!({"type": "object", "properties": sequence});
+            stage.input.schema = json!({"type": "object", "properties": sequence}).into();
         })
         .change(|program| {
             program.source = Source::Connector {
                 builtin: "generate".to_owned(),
-                with: json!({"every": "5ms", "count": 20}),
+                with: json!({"every": "5ms", "count": 20}).into(),
                 decode: Decode::Json,
             };
         })

@@ -192,14 +192,14 @@ pub(crate) fn program(tenant: &str, name: &str, publish: &[&str]) -> Program {
         steps: Vec::new(),
         target: Target::Topic {
             topic: "orders".to_owned(),
-            contract: json!({}),
+            contract: json!({}).into(),
             publish: publish.collect(),
         },
     };
     let stage = Stage {
         subject,
         input: Input {
-            schema: json!({}),
+            schema: json!({}).into(),
             check: false,
             path: "spec.source".to_owned(),
         },

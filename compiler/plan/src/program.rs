@@ -6,6 +6,7 @@
 //! stage; with several, each sink has its own edge, so that a slow one holds up no other.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -56,7 +57,7 @@ pub enum Source {
         /// The builtin's name: `webhook`, `schedule`, `generate`, `file`.
         builtin: String,
         /// Its parameters, proved against its schema. Secrets are `{secretRef: {name, key}}`.
-        with: Value,
+        with: Arc<Value>,
         /// How bytes become payloads.
         decode: Decode,
     },
@@ -101,8 +102,8 @@ pub struct Stage {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Input {
     /// A JSON Schema: the contract, or the type that the compiler inferred. Expressions are compiled
-    /// against it, in the compiler and in the runtime alike.
-    pub schema: Value,
+    /// against it, in the compiler and in the runtime alike. Shared with whatever else has this type.
+    pub schema: Arc<Value>,
     /// Whether each message is checked against it on arrival (a contract), or was proved (inferred).
     pub check: bool,
     /// The field path in the Flow of what the schema comes from, such as `spec.source.contract`.
@@ -188,7 +189,7 @@ pub enum Target {
         /// The topic's name.
         topic: String,
         /// Its contract, checked on every message before it is published.
-        contract: Value,
+        contract: Arc<Value>,
         /// `e.<reader>.in` of this tenant's readers, and `x.<topic>` while it is shared. Sorted.
         /// Empty: nobody reads; messages are counted and dropped.
         publish: Vec<Subject>,
@@ -200,7 +201,7 @@ pub enum Target {
         builtin: String,
         /// Its parameters, proved against its schema. `{secretRef: {name, key}}` and `{expr: VRL}`
         /// stand where the schema allows them.
-        with: Value,
+        with: Arc<Value>,
         /// How hard it tries.
         retries: Retries,
     },

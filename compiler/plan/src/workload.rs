@@ -98,7 +98,7 @@ impl Program {
             Target::Deliver { with, .. } => Some(with),
             Target::Edge(_) | Target::Topic { .. } => None,
         });
-        source.into_iter().chain(sinks)
+        source.into_iter().chain(sinks).map(AsRef::as_ref)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where messages go.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::json;
 use vrsky_crds::flow::{Delivery, Retries, Sink};
@@ -99,7 +100,7 @@ impl Body<'_, '_> {
         );
         let target = Target::Deliver {
             builtin: connection.builtin.to_owned(),
-            with,
+            with: Arc::new(with),
             retries: self.retries(sink.delivery.as_ref()),
         };
         if fused {
@@ -122,7 +123,7 @@ impl Body<'_, '_> {
             Stage {
                 subject: subject.clone(),
                 input: Input {
-                    schema: taken?.to_schema(),
+                    schema: Arc::new(taken?.to_schema()),
                     check: false,
                     path: path.to_string(),
                 },
@@ -229,7 +230,7 @@ impl Body<'_, '_> {
         }
         Some(Target::Topic {
             topic,
-            contract: contract.schema().clone(),
+            contract: Arc::clone(contract.schema()),
             publish: Vec::new(),
         })
     }
@@ -264,7 +265,8 @@ impl Body<'_, '_> {
         };
         // Expressions of the branch see error documents, not what arrives at the flow.
         let contract = self.contract.take();
-        let document = Contract::new(error_document()).ok();
+        let schema = Arc::new(error_document());
+        let document = Contract::new(Arc::clone(&schema)).ok();
         let mut subjects = Vec::new();
         for (name, sink) in &branch.sinks {
             let path = Path::of("spec.onError.sinks").key(name);
@@ -285,7 +287,7 @@ impl Body<'_, '_> {
                 steps: Vec::new(),
                 target: Target::Deliver {
                     builtin: connection.builtin.to_owned(),
-                    with,
+                    with: Arc::new(with),
                     retries: self.retries(sink.delivery.as_ref()),
                 },
             };
@@ -294,7 +296,7 @@ impl Body<'_, '_> {
                 Stage {
                     subject: subject.clone(),
                     input: Input {
-                        schema: error_document(),
+                        schema: Arc::clone(&schema),
                         check: false,
                         path: path.to_string(),
                     },

@@ -1,5 +1,7 @@
 //! Where messages come from, and what they look like.
 
+use std::sync::Arc;
+
 use serde_json::{Value as Json, json};
 use vrsky_crds::flow::Decode;
 use vrsky_plan::program::{self, Input};
@@ -62,7 +64,7 @@ impl Body<'_, '_> {
                 topic: format!("{}/{}", read.owner, read.name),
             },
             input: Input {
-                schema: contract.schema().clone(),
+                schema: Arc::clone(contract.schema()),
                 check: true,
                 path: "spec.source.topic".to_owned(),
             },
@@ -116,11 +118,11 @@ impl Body<'_, '_> {
         Some(Arrived {
             source: program::Source::Connector {
                 builtin: connection.builtin.to_owned(),
-                with,
+                with: Arc::new(with),
                 decode,
             },
             input: Input {
-                schema: contract.schema().clone(),
+                schema: Arc::clone(contract.schema()),
                 check,
                 path: path.to_owned(),
             },

@@ -1,6 +1,6 @@
 //! Which program each flow runs: the new one, or the one that runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use vrsky_plan::{FlowId, Program, TenantName};
@@ -15,14 +15,14 @@ use crate::signature::{Flow, Signatures};
 pub(crate) type Programs = BTreeMap<(TenantName, FlowId), Arc<Program>>;
 
 /// Chooses for each flow. A flow that is withheld holds what runs, suspended if it says so; a new one
-/// that is withheld is absent.
+/// that is withheld is absent. The second result are those that are held.
 pub(crate) fn choose(
     world: &World,
     objects: &[Object],
     signatures: &Signatures,
     mut drafts: BTreeMap<usize, Arc<Program>>,
     reports: &mut Reports,
-) -> Programs {
+) -> (Programs, BTreeSet<(TenantName, FlowId)>) {
     drafts.retain(|object, _| !reports.is_withheld(*object));
     let mut held: BTreeMap<usize, Arc<Program>> = BTreeMap::new();
     loop {
@@ -45,11 +45,11 @@ pub(crate) fn choose(
             drafts.remove(&flow);
         }
     }
-    drafts
-        .into_values()
-        .chain(held.into_values())
-        .map(|program| ((program.tenant.clone(), program.flow.clone()), program))
-        .collect()
+    let key = |program: &Program| (program.tenant.clone(), program.flow.clone());
+    let held_keys = held.values().map(|program| key(program)).collect();
+    let all = drafts.into_values().chain(held.into_values());
+    let programs = all.map(|program| (key(&program), program)).collect();
+    (programs, held_keys)
 }
 
 /// What runs, for a flow whose change is withheld.

@@ -12,51 +12,36 @@ use crate::signature::Signatures;
 /// What must not go into a shared stream: tenant, topic, flow.
 pub(crate) type Forbidden = BTreeSet<(TenantName, String, FlowId)>;
 
-/// Programs as they were drafted, and as they were sealed with their publish lists.
-pub(crate) type Sealed = BTreeMap<(TenantName, FlowId), (Arc<Program>, Arc<Program>)>;
-
-/// Fills the publish lists of all programs, of held ones too: they are narrowed to today's grants.
-/// What was sealed already with the same lists stays what it is, and `sealed` follows.
-pub(super) fn fill(
-    signatures: &Signatures,
-    forbidden: &Forbidden,
-    programs: &mut Programs,
-    sealed: &mut Sealed,
-) {
-    let readers = readers(programs);
-    let mut before = std::mem::take(sealed);
-    for ((tenant, flow), program) in programs {
+/// Fills the publish lists of all programs and seals them; of held ones too, which are narrowed to
+/// today's grants. What was sealed already with the same lists stays what it is. `forbidden` are those
+/// from which nothing goes into the shared stream, because it would share others' data on.
+pub(crate) fn fill(signatures: &Signatures, forbidden: &Forbidden, programs: Programs) -> Programs {
+    let readers = readers(&programs);
+    let fill_one = |((tenant, flow), program): ((TenantName, FlowId), Arc<Program>)| {
         let list = |topic: &String| -> Vec<Subject> {
             let local = readers.get(&format!("{tenant}/{topic}"));
             let mut publish = local.cloned().unwrap_or_default();
-            let shared = signatures.readers(tenant, topic).next().is_some()
+            let shared = signatures.readers(&tenant, topic).next().is_some()
                 && !forbidden.contains(&(tenant.clone(), topic.clone(), flow.clone()));
             publish.extend(shared.then(|| shared_subject(topic)).flatten());
             publish.sort();
             publish
         };
-        let is_right = |program: &Program| {
-            !program.hash.is_empty()
-                && topics(program).all(|(topic, publish)| *publish == list(topic))
-        };
-        let key = (tenant.clone(), flow.clone());
-        let (draft, done) = match before.remove(&key) {
-            Some((draft, done)) if Arc::ptr_eq(&draft, program) && is_right(&done) => (draft, done),
-            _ if is_right(program) => (Arc::clone(program), Arc::clone(program)),
-            _ => {
-                let mut filled = Program::clone(program);
-                let stages = filled.stages.values_mut();
-                for output in stages.flat_map(|stage| stage.outputs.values_mut()) {
-                    if let Target::Topic { topic, publish, .. } = &mut output.target {
-                        *publish = list(topic);
-                    }
-                }
-                (Arc::clone(program), Arc::new(filled.sealed()))
+        let is_right = !program.hash.is_empty()
+            && topics(&program).all(|(topic, publish)| *publish == list(topic));
+        if is_right {
+            return ((tenant, flow), program);
+        }
+        let mut filled = Arc::unwrap_or_clone(program);
+        let stages = filled.stages.values_mut();
+        for output in stages.flat_map(|stage| stage.outputs.values_mut()) {
+            if let Target::Topic { topic, publish, .. } = &mut output.target {
+                *publish = list(topic);
             }
-        };
-        program.clone_from(&done);
-        sealed.insert(key, (draft, done));
-    }
+        }
+        ((tenant, flow), Arc::new(filled.sealed()))
+    };
+    programs.into_iter().map(fill_one).collect()
 }
 
 /// The topics that a program publishes to, with the subjects.

@@ -79,7 +79,7 @@ fn metadata(tree: &Node, field: &str) -> String {
 fn fill(tree: &Node, object: &mut Object) -> Vec<Issue> {
     let mut issues = Vec::new();
     names(object, &mut issues);
-    let (json, tags) = yaml::to_json(tree);
+    let (mut json, tags) = yaml::to_json(tree);
     for tag in &tags {
         issues.push(if check::eaten_expression::is_expression(&tag.path) {
             check::eaten_expression::tag(&tag.path)
@@ -126,7 +126,7 @@ fn fill(tree: &Node, object: &mut Object) -> Vec<Issue> {
     object.stopped = json.get("spec").and_then(|spec| spec.get(stop)) == Some(&Json::Bool(true));
     let tagged: Vec<Path> = tags.iter().map(|tag| tag.path.clone()).collect();
     let mut issues = refine(tree, issues, &tagged);
-    let spec = json.get("spec").cloned().unwrap_or_default();
+    let spec = json.get_mut("spec").map(Json::take).unwrap_or_default();
     if issues.is_empty() {
         let typed = typed(object.kind, spec);
         if let Some(Spec::Tenant(tenant)) = &typed {

@@ -42,8 +42,8 @@ impl Side {
 
     fn of(self, builtin: &Builtin) -> Option<&Json> {
         match self {
-            Self::Source => builtin.source.as_ref(),
-            Self::Sink => builtin.sink.as_ref(),
+            Self::Source => builtin.source.as_deref(),
+            Self::Sink => builtin.sink.as_deref(),
         }
     }
 }

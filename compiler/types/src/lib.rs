@@ -94,7 +94,7 @@ pub struct Contract(Arc<Compiled>);
 
 #[derive(Debug)]
 struct Compiled {
-    schema: serde_json::Value,
+    schema: Arc<serde_json::Value>,
     payload: Type,
     check: Check,
 }
@@ -172,7 +172,8 @@ impl Contract {
     }
 
     /// Compiles a JSON Schema (draft 2020-12, no remote references, no integers beyond 64 bits).
-    pub fn new(schema: serde_json::Value) -> Result<Self, SchemaError> {
+    pub fn new(schema: impl Into<Arc<serde_json::Value>>) -> Result<Self, SchemaError> {
+        let schema = schema.into();
         let kind = load::kind(&schema)?;
         validator::well_formed(&schema)?;
         let check = match shape::Shape::new(&schema)? {
@@ -188,7 +189,7 @@ impl Contract {
     }
 
     /// The schema.
-    pub fn schema(&self) -> &serde_json::Value {
+    pub fn schema(&self) -> &Arc<serde_json::Value> {
         &self.0.schema
     }
 

@@ -86,7 +86,7 @@ impl Stage {
                                 &output.path,
                             )?,
                             builtin: builtin.clone(),
-                            with: with.clone(),
+                            with: Arc::clone(with),
                             retries: *retries,
                             failing: AtomicBool::new(false),
                         }),
@@ -133,7 +133,7 @@ impl Output {
             return None;
         };
         let same = delivery.builtin == builtin
-            && &delivery.with == with
+            && *delivery.with == *with
             && &delivery.retries == retries
             // An expression in the parameters is compiled against the type that arrives.
             && !with.to_string().contains("\"expr\"");
@@ -167,8 +167,8 @@ fn compile_steps(steps: &[program::Step], input: &Type) -> Result<(Vec<Step>, Ty
     Ok((compiled, r#type))
 }
 
-fn contract(schema: &serde_json::Value, path: &str) -> Result<Contract, Blocked> {
-    Contract::new(schema.clone()).map_err(|error| Blocked {
+fn contract(schema: &Arc<serde_json::Value>, path: &str) -> Result<Contract, Blocked> {
+    Contract::new(Arc::clone(schema)).map_err(|error| Blocked {
         reason: format!("the schema cannot be used: {error}"),
         path: Some(path.to_owned()),
         cause: Cause::Other,

@@ -179,7 +179,7 @@ async fn a_full_reader_pushes_back_to_the_source_and_loses_nothing() {
         .change(|program| {
             program.source = Source::Connector {
                 builtin: "generate".to_owned(),
-                with: json!({"every": "2ms", "count": 300, "payload": {"n": 1}}),
+                with: json!({"every": "2ms", "count": 300, "payload": {"n": 1}}).into(),
                 decode: Decode::Json,
             };
         });

@@ -197,7 +197,7 @@ async fn the_error_branch_comes_before_the_dead_letters() {
             first.on_error = vec![subject.clone()];
             stage.subject = subject;
             stage.input.check = false;
-            stage.input.schema = json!(true);
+            stage.input.schema = json!(true).into();
             let review = topic("review", &["e.shop_review.in"]);
             stage.outputs = [(
                 "review".to_owned(),

@@ -20,7 +20,7 @@ const RETRIES: Retries = Retries {
 fn with_audit(endpoint: &Endpoint) -> Program {
     let audit = Target::Deliver {
         builtin: "http".to_owned(),
-        with: endpoint.with(),
+        with: endpoint.with().into(),
         retries: RETRIES,
     };
     without_audit().sink_edge("audit", Condition::Always, audit)

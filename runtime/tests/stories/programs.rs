@@ -18,7 +18,8 @@ pub fn program(name: &str) -> Program {
                 "type": "object",
                 "required": ["n"],
                 "properties": {"n": {"type": "integer"}},
-            }),
+            })
+            .into(),
             check: true,
             path: "spec.source.contract".to_owned(),
         },
@@ -79,7 +80,7 @@ pub trait Build: Sized {
     fn deliver(self, name: &str, builtin: &str, with: Value, retries: Retries) -> Self {
         let target = Target::Deliver {
             builtin: builtin.to_owned(),
-            with,
+            with: with.into(),
             retries,
         };
         self.output(name, Condition::Always, target)
@@ -131,7 +132,7 @@ pub fn topic(name: &str, readers: &[&str]) -> Target {
     let subjects = readers.iter().map(|reader| Subject::new(*reader).unwrap());
     Target::Topic {
         topic: name.to_owned(),
-        contract: json!(true),
+        contract: json!(true).into(),
         publish: subjects.collect(),
     }
 }
