@@ -138,7 +138,7 @@ fn list() -> Vec<Box<dyn Function>> {
         Opaque(std_::MapValues),
         std_::Match,
         std_::MatchAny,
-        std_::Merge,
+        Opaque(std_::Merge),
         Number(std_::Mod),
         std_::Object,
         std_::ObjectFromArray,

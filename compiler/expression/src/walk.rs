@@ -62,6 +62,8 @@ pub(super) struct Walk<'a> {
     operators: usize,
     level: usize,
     closures: usize,
+    /// Inside `value, err = …`.
+    caught: bool,
     variables: Variables,
     growth: Growth,
 }
@@ -100,6 +102,7 @@ pub(crate) fn walk(
         operators: 0,
         level: 0,
         closures: 0,
+        caught: false,
         variables: Variables::new(precautions.assumptions),
         growth: Growth::new(precautions.meter),
     };

@@ -132,7 +132,8 @@ impl Walk<'_> {
         });
     }
 
-    /// `del` changes the message, or a variable.
+    /// `del` changes the message. VRL forgets that it happened to a variable, or in an assignment that
+    /// catches a failure.
     fn deletion(&mut self, call: &ast::FunctionCall) {
         let Some(argument) = call.arguments.first() else {
             return;
@@ -140,10 +141,25 @@ impl Walk<'_> {
         let Expr::Query(query) = argument.inner().expr.inner() else {
             return;
         };
-        let QueryTarget::External(prefix) = query.inner().target.inner() else {
-            return;
-        };
         let span = query.span().range();
+        let prefix = match query.inner().target.inner() {
+            QueryTarget::External(prefix) => prefix,
+            QueryTarget::Internal(_) => {
+                let help = "assign the variable anew, without the field";
+                self.not_allowed(
+                    span,
+                    "`del` takes fields of the payload, not of variables",
+                    help,
+                );
+                return;
+            }
+            QueryTarget::FunctionCall(_) | QueryTarget::Container(_) => return,
+        };
+        if self.caught {
+            let help = "call `del` in a statement of its own, before";
+            self.not_allowed(span, "`value, err = …` cannot contain `del`", help);
+            return;
+        }
         if self.external_write(*prefix, &span) {
             self.payload.forget(query.inner().path.inner());
         }

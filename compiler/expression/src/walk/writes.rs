@@ -39,7 +39,9 @@ impl Walk<'_> {
                 }
             }
             Assignment::Infallible { ok, err, op, expr } => {
+                let before = std::mem::replace(&mut self.caught, true);
                 let value = self.expr(*expr, Place::Statement);
+                self.caught = before;
                 self.target(&ok, &op, None);
                 self.target(&err, &AssignmentOp::Assign, None);
                 self.assigned(&ok, Assumption::Any);
@@ -110,6 +112,17 @@ impl Walk<'_> {
                 &format!("positions beyond {POSITION} cannot be written"),
                 help,
             );
+            return;
+        }
+        // VRL knows which item that is only where it knows the length, and says so of all arrays.
+        let from_end = path
+            .segments
+            .iter()
+            .any(|segment| matches!(segment, OwnedSegment::Index(index) if *index < 0));
+        if from_end {
+            let help = "add items with `push(…)`, or count from the start";
+            let message = "positions that count from the end cannot be written";
+            self.not_allowed(span, message, help);
             return;
         }
         let Some(prefix) = prefix else { return };
