@@ -13,8 +13,8 @@ use http::Request;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::{Value, json};
+use vrsky_e2e::chart;
 use vrsky_e2e::cluster::Api;
-use vrsky_e2e::program;
 
 use crate::gate::Gate;
 use crate::model::Model;
@@ -39,10 +39,7 @@ struct Asker {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_model_answers_as_the_api_server_does() {
     let api = Api::with_controllers().unwrap();
-    let kinds = program::repository().join("charts/vrsky-crds/templates");
-    api.kubectl().apply_files(&kinds).unwrap();
-    let all = ["--for=condition=Established", "crd", "--all"];
-    api.kubectl().wait(&all, SOON).unwrap();
+    chart::apply_kinds(api.kubectl()).unwrap();
     let _there_may_be_one = rustls::crypto::ring::default_provider().install_default();
     let file = Kubeconfig::read_from(api.kubectl().kubeconfig()).unwrap();
     let options = KubeConfigOptions::default();

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::Value;
 
+use crate::cluster::Kubectl;
 use crate::cluster::programs::TOOLS;
 use crate::program;
 
@@ -15,6 +17,13 @@ pub const NAMESPACE: &str = "vrsky-system";
 /// The folder of one of the charts: `vrsky`, `vrsky-crds`.
 pub fn folder(chart: &str) -> PathBuf {
     program::repository().join("charts").join(chart)
+}
+
+/// Gives a cluster our kinds, without Helm, and waits until it has them.
+pub fn apply_kinds(kubectl: &Kubectl) -> anyhow::Result<()> {
+    kubectl.apply_files(&folder("vrsky-crds").join("templates"))?;
+    let all = ["--for=condition=Established", "crd", "--all"];
+    kubectl.wait(&all, Duration::from_secs(30))
 }
 
 /// The pinned Helm. It reads no configuration of the user's.

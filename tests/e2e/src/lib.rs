@@ -31,6 +31,18 @@ pub use receiver::{Answer, Receiver, Request};
 
 use std::time::{Duration, Instant};
 
+/// Asks every 100 ms until something holds, for a minute at most; for tests that are not async.
+///
+/// # Panics
+/// When the minute is over, with `what` does not hold.
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_mins(1);
+    while !holds() {
+        assert!(Instant::now() < end, "{what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 /// Asks every 10 ms until there is an answer, at most for `limit`.
 pub async fn until<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + limit;

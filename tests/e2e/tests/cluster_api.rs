@@ -7,13 +7,9 @@
     missing_docs
 )]
 
-use std::time::Duration;
-
 use serde_json::Value;
+use vrsky_e2e::chart;
 use vrsky_e2e::cluster::{Api, Kubectl};
-use vrsky_e2e::program;
-
-const SOON: Duration = Duration::from_secs(30);
 
 const ORDERS: &str = r"
 apiVersion: vrsky.io/v1alpha1
@@ -40,10 +36,7 @@ fn names(list: &Value) -> Vec<&str> {
 
 /// The product's kinds, and a namespace.
 fn furnish(kubectl: &Kubectl) {
-    let kinds = program::repository().join("charts/vrsky-crds/templates");
-    kubectl.apply_files(&kinds).unwrap();
-    let all = ["--for=condition=Established", "crd", "--all"];
-    kubectl.wait(&all, SOON).unwrap();
+    chart::apply_kinds(kubectl).unwrap();
     kubectl.run(&["create", "namespace", "acme"]).unwrap();
 }
 

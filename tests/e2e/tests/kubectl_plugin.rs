@@ -9,16 +9,13 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use vrsky_e2e::chart::{self, NAMESPACE};
 use vrsky_e2e::cluster::programs::KUBERNETES;
 use vrsky_e2e::cluster::{Api, Kubectl};
-use vrsky_e2e::program;
-
-const SOON: Duration = Duration::from_mins(1);
+use vrsky_e2e::{eventually, program};
 
 /// What a command ended with: its code, standard output, standard error.
 type End = (i32, String, String);
@@ -55,14 +52,6 @@ impl Person {
     }
 }
 
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < SOON, "{what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
 /// The kinds, the chart's roles for tenants, a namespace, and `person` with one of the usual roles.
 fn furnish(kubectl: &Kubectl, person: &str, role: &str) -> Person {
     let user = kubectl.as_person(person, role, "acme").unwrap();
@@ -75,10 +64,7 @@ fn furnish(kubectl: &Kubectl, person: &str, role: &str) -> Person {
 fn api() -> Api {
     let api = Api::with_controllers().unwrap();
     let kubectl = api.kubectl();
-    let kinds = program::repository().join("charts/vrsky-crds/templates");
-    kubectl.apply_files(&kinds).unwrap();
-    let all = ["--for=condition=Established", "crd", "--all"];
-    kubectl.wait(&all, SOON).unwrap();
+    chart::apply_kinds(kubectl).unwrap();
     let manifest = chart::render("vrsky", &[]).unwrap();
     for document in chart::documents(&manifest).unwrap() {
         if document["kind"] == "ClusterRole" {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use vrsky_e2e::cluster::{Api, Kubectl};
-use vrsky_e2e::program;
+use vrsky_e2e::{eventually, program};
 
-use crate::{apply, eventually, try_apply};
+use crate::{apply, try_apply};
 
 /// A cluster with the product installed as `deploy/vrsky.yaml` does it, and a namespace.
 pub(crate) struct Installed {
@@ -26,28 +26,18 @@ impl Installed {
         let manifests = program::repository().join("deploy/vrsky.yaml");
         kubectl.apply_files(&manifests).unwrap();
         kubectl.run(&["create", "namespace", "acme"]).unwrap();
-        let bind = |kind: &str, role: &str, user: &str| {
-            let (role, user) = (format!("--clusterrole={role}"), format!("--user={user}"));
-            let name = user.trim_start_matches("--user=");
-            let mut arguments = vec!["create", kind, name, &role, &user];
-            if kind == "rolebinding" {
-                arguments.extend(["-n", "acme"]);
-            }
-            kubectl.run(&arguments).unwrap();
-        };
-        bind("rolebinding", "admin", "tessa");
-        bind("rolebinding", "edit", "edith");
-        bind("clusterrolebinding", "vrsky-platform", "paula");
-        let user = |name| kubectl.as_user(name, &[]).unwrap();
+        let platform = ["--clusterrole=vrsky-platform", "--user=paula"];
+        let bind = [&["create", "clusterrolebinding", "paula"], &platform[..]].concat();
+        kubectl.run(&bind).unwrap();
         let groups = [
             "system:serviceaccounts",
             "system:serviceaccounts:vrsky-system",
         ];
         let operator = "system:serviceaccount:vrsky-system:vrsky-operator";
         let installed = Self {
-            tenant: user("tessa"),
-            editor: user("edith"),
-            platform: user("paula"),
+            tenant: kubectl.as_person("tessa", "admin", "acme").unwrap(),
+            editor: kubectl.as_person("edith", "edit", "acme").unwrap(),
+            platform: kubectl.as_user("paula", &[]).unwrap(),
             operator: kubectl.as_user(operator, &groups).unwrap(),
             api,
         };

@@ -12,14 +12,11 @@ mod rights;
 
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use vrsky_e2e::chart::{self, NAMESPACE};
 use vrsky_e2e::cluster::{Api, Kubectl};
 use vrsky_e2e::program;
-
-const SOON: Duration = Duration::from_mins(1);
 
 /// Applies by the server, as the operator and as GitOps controllers do; the answer, or the refusal.
 pub(crate) fn apply(kubectl: &Kubectl, objects: &[Value], more: &[&str]) -> Result<String, String> {
@@ -43,14 +40,6 @@ pub(crate) fn refused(result: Result<String, String>, why: &str) {
     assert!(error.contains(why), "not {why:?}: {error}");
 }
 
-pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < SOON, "{what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
 fn values() -> [Vec<String>; 3] {
     let file = |path: PathBuf| vec!["--values".to_owned(), path.to_str().unwrap().to_owned()];
     [
@@ -58,13 +47,6 @@ fn values() -> [Vec<String>; 3] {
         file(chart::folder("vrsky").join("values-production.yaml")),
         file(program::repository().join("tests/e2e/values/everything.yaml")),
     ]
-}
-
-fn kinds(kubectl: &Kubectl) {
-    let kinds = program::repository().join("charts/vrsky-crds/templates");
-    kubectl.apply_files(&kinds).unwrap();
-    let all = ["--for=condition=Established", "crd", "--all"];
-    kubectl.wait(&all, SOON).unwrap();
 }
 
 /// Of an object that makes pods, such a pod.
@@ -89,7 +71,7 @@ fn pod(object: &Value) -> Option<Value> {
 fn an_api_server_takes_every_rendering_and_the_pods_pass_the_restricted_profile() {
     let api = Api::start().unwrap();
     let kubectl = api.kubectl();
-    kinds(kubectl);
+    chart::apply_kinds(kubectl).unwrap();
     for namespace in [NAMESPACE, "loose"] {
         kubectl.run(&["create", "namespace", namespace]).unwrap();
     }

@@ -3,11 +3,12 @@
 use serde_json::json;
 use vrsky_e2e::chart::NAMESPACE;
 use vrsky_e2e::cluster::Kubectl;
+use vrsky_e2e::eventually;
 
 use crate::installed::{
     Installed, OURS, changed, config_like, flow, labels, metadata, runtime, tenant,
 };
-use crate::{apply, eventually, refused, try_apply};
+use crate::{apply, refused, try_apply};
 
 #[test]
 fn who_may_do_what() {

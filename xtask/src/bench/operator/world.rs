@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use vrsky_e2e::cluster::{Api, Client};
-use vrsky_e2e::{cache, process, program};
+use vrsky_e2e::{cache, chart, process};
 
 use super::super::compile::release;
 
@@ -42,9 +42,7 @@ impl World {
     pub(super) async fn start() -> anyhow::Result<Self> {
         let api = Api::audited()?;
         let kubectl = api.kubectl();
-        kubectl.apply_files(&program::repository().join("charts/vrsky-crds/templates"))?;
-        let established = ["--for=condition=Established", "crd", "--all"];
-        kubectl.wait(&established, START)?;
+        chart::apply_kinds(kubectl)?;
         kubectl.apply(&format!(
             "{{apiVersion: v1, kind: Namespace, metadata: {{name: {NAMESPACE}}}}}\n---\n\
              {{apiVersion: v1, kind: ServiceAccount, metadata: {{name: vrsky-operator, namespace: {NAMESPACE}}}}}\n---\n\
