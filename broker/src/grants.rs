@@ -37,6 +37,8 @@ pub(crate) struct HeldImport {
     pub(crate) grant: String,
     pub(crate) flow: FlowId,
     pub(crate) revocation: Revocation,
+    /// Messages that an end by `Cut` was about to remove, as it noted before.
+    counted: u64,
     /// From which subject into which.
     route: (String, String),
 }
@@ -71,6 +73,7 @@ fn recorded(config: &Config, prefix: &str) -> BTreeMap<String, HeldImport> {
                     "cut" => Revocation::Cut,
                     _ => Revocation::Drain,
                 },
+                counted: words.next().and_then(|word| word.parse().ok()).unwrap_or(0),
                 route: routes
                     .get(consumer)
                     .map_or_else(Default::default, |source| {
@@ -168,6 +171,15 @@ fn remove_sources(config: &mut Config, ended: &[HeldImport]) {
     }
     if config.sources.as_ref().is_some_and(Vec::is_empty) {
         config.sources = None;
+    }
+}
+
+/// Notes how many messages are about to be removed.
+fn count(config: &mut Config, import: &HeldImport, messages: u64) {
+    let key = format!("{ENDING}{}", import.consumer);
+    if let Some(record) = config.metadata.get_mut(&key) {
+        let words: Vec<&str> = record.split(' ').take(4).collect();
+        *record = format!("{} {messages}", words.join(" "));
     }
 }
 

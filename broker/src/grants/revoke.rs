@@ -6,7 +6,7 @@ use async_nats::jetstream::stream::Config;
 use vrsky_plan::grant::Revocation;
 use vrsky_plan::{ConsumerName, TenantId};
 
-use super::{HeldImport, conclude, held, remove_sources};
+use super::{HeldImport, conclude, count, held, remove_sources};
 use crate::accounts::without_import;
 use crate::api::Api;
 use crate::keys::now_millis;
@@ -26,7 +26,6 @@ pub(crate) async fn revoke(
         delete_consumer(broker, keys, import, applied).await?;
     }
     take_imports(broker, keys, reader, ended, applied).await?;
-    let transit = reader.transit_stream();
     let api = broker.tenant(reader, keys).await?;
     let remove = |config: &mut _| remove_sources(config, ended);
     update(&api, reader, applied, remove).await?;
@@ -36,14 +35,7 @@ pub(crate) async fn revoke(
     for import in ended {
         let purged = match import.revocation {
             Revocation::Drain => 0,
-            Revocation::Cut => {
-                let subject = format!("e.{}.>", import.flow.token());
-                let purged = api.purge(transit.as_str(), &subject).await?;
-                if purged > 0 {
-                    applied.purged(reader, &subject, purged);
-                }
-                purged
-            }
+            Revocation::Cut => cut(&api, reader, import, applied).await?,
         };
         let revoked = Revoked {
             grant: import.grant.clone(),
@@ -58,6 +50,29 @@ pub(crate) async fn revoke(
     }
     let conclude = |config: &mut _| conclude(config, &concluded);
     update(&api, reader, applied, conclude).await
+}
+
+/// Removes what waits for the reading flow, and says how much. Noted before it is done: whoever is
+/// killed in between has a successor that finds nothing left to count.
+async fn cut(
+    api: &Api,
+    reader: &TenantId,
+    import: &HeldImport,
+    applied: &mut Applied,
+) -> Result<u64, Error> {
+    let transit = reader.transit_stream();
+    let subject = format!("e.{}.>", import.flow.token());
+    let waiting = api.subjects(transit.as_str(), &subject).await?;
+    let waiting = waiting.unwrap_or_default().into_values().sum();
+    if waiting > import.counted {
+        let note = |config: &mut _| count(config, import, waiting);
+        update(api, reader, applied, note).await?;
+    }
+    let purged = api.purge(transit.as_str(), &subject).await?;
+    if purged > 0 {
+        applied.purged(reader, &subject, purged);
+    }
+    Ok(purged.max(import.counted))
 }
 
 /// Changes the reader's transit stream, if it is there.
