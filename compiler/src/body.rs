@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use vrsky_crds::FlowSpec;
 use vrsky_crds::tenant::Tier;
 use vrsky_crds::values::Duration;
-use vrsky_plan::program::{Program, Stage};
+use vrsky_plan::program::{Program, Scale, Stage};
 use vrsky_plan::{EdgeName, FlowId};
 
 use crate::World;
@@ -25,8 +25,10 @@ use crate::report::Reports;
 use crate::shape::formats;
 use crate::signature::{Flow, Signatures, Tenant};
 
-/// After so long without anything to do a flow goes to zero, where nothing else is said.
+/// After so long a pod that is not needed goes, where nothing else is said.
 const IDLE_SECONDS: u32 = 60;
+/// So many messages may wait for each pod, where nothing else is said.
+const BACKLOG_PER_POD: u32 = 100;
 /// What may be said.
 const IDLE_AT_LEAST: u64 = 10;
 const IDLE_AT_MOST: u64 = 86_400;
@@ -71,7 +73,7 @@ pub(crate) fn draft(context: Context<'_>, flow: &Flow, reports: &mut Reports) ->
     };
     let arrived = body.source();
     let dead_letter_seconds = body.dead_letters(tenant);
-    let idle_seconds = body.scale(tenant);
+    let (partitions, scale) = body.scale(tenant);
     let (steps, shaped) = body.steps(
         &spec.steps,
         &Path::of("spec.steps"),
@@ -80,7 +82,15 @@ pub(crate) fn draft(context: Context<'_>, flow: &Flow, reports: &mut Reports) ->
     );
     let mut stages = BTreeMap::new();
     let on_error = body.error_stages(&mut stages);
-    let outputs = body.sinks(shaped.as_ref(), &on_error, &mut stages);
+    // Alone, a sink needs no edge of its own: there is nobody that it could hold up. But what comes
+    // from another tenant comes by one subject, and is spread from there.
+    let spreads = partitions > 1
+        && body
+            .contract
+            .as_ref()
+            .is_some_and(|(_, _, foreign)| *foreign);
+    let fused = spec.sinks.len() == 1 && !spreads;
+    let outputs = body.sinks(shaped.as_ref(), fused, &on_error, &mut stages);
     let arrived = arrived?;
     let ingress = EdgeName::ingress();
     stages.insert(
@@ -108,7 +118,8 @@ pub(crate) fn draft(context: Context<'_>, flow: &Flow, reports: &mut Reports) ->
         stages,
         dead_letter_seconds,
         max_payload: usize::try_from(tenant.payload).unwrap_or(usize::MAX),
-        idle_seconds,
+        partitions,
+        scale,
     })
 }
 
@@ -137,29 +148,56 @@ impl Body<'_, '_> {
         seconds
     }
 
-    /// After how many seconds without anything to do the flow goes to zero, if it may.
-    fn scale(&mut self, tenant: &Tenant) -> Option<u32> {
-        let scale = self.spec.scale.as_ref()?;
+    /// Over how many partitions the flow is spread, and how many pods run it, where that is not one.
+    fn scale(&mut self, tenant: &Tenant) -> (u32, Option<Scale>) {
+        let Some(written) = &self.spec.scale else {
+            return (1, None);
+        };
         if tenant.tier == Tier::Shared {
             self.report(check::scale::shared());
         }
-        if scale.min > 0 {
-            if scale.idle_after.is_some() {
-                self.report(check::scale::never_idle());
-            }
-            return None;
+        let max = written.max.unwrap_or(1);
+        let min = written.min.unwrap_or(1);
+        if min > max {
+            self.report(check::scale::above_max("min", min, max));
         }
-        if let Some(connector) = &self.spec.source.connector {
+        if let Some(replicas) = written.replicas.filter(|replicas| *replicas > max) {
+            self.report(check::scale::above_max("replicas", replicas, max));
+        }
+        if min == 0
+            && let Some(connector) = &self.spec.source.connector
+        {
             self.report(check::scale::must_be_there(connector));
         }
-        let Some(Duration(text)) = &scale.idle_after else {
-            return Some(IDLE_SECONDS);
+        if min == max {
+            for (field, set) in [
+                ("idleAfter", written.idle_after.is_some()),
+                ("backlogPerPod", written.backlog_per_pod.is_some()),
+            ] {
+                if set {
+                    self.report(check::scale::never_changes(field));
+                }
+            }
+        }
+        let scale = Scale {
+            min: written.replicas.unwrap_or(min),
+            max: written.replicas.unwrap_or(max),
+            backlog_per_pod: written.backlog_per_pod.unwrap_or(BACKLOG_PER_POD),
+            idle_seconds: self.idle_seconds(written.idle_after.as_ref()),
+        };
+        let is_one = (scale.min, scale.max) == (1, 1);
+        (max, (!is_one).then_some(scale))
+    }
+
+    fn idle_seconds(&mut self, written: Option<&Duration>) -> u32 {
+        let Some(Duration(text)) = written else {
+            return IDLE_SECONDS;
         };
         let seconds = formats::milliseconds(text).unwrap_or_default() / 1000;
         if !(IDLE_AT_LEAST..=IDLE_AT_MOST).contains(&seconds) {
             self.report(check::scale::idle_after(text));
         }
-        u32::try_from(seconds).ok()
+        u32::try_from(seconds).unwrap_or(IDLE_SECONDS)
     }
 
     fn id(&self) -> &FlowId {

@@ -213,7 +213,8 @@ fn every_patch_makes_its_finding_vanish() {
             mended.replace_range(patch.span, &patch.text);
             let left = compiled(&mended).diagnostics;
             let same = |other: &Diagnostic| {
-                (other.code, &other.primary.path) == (found.code, &found.primary.path)
+                (other.code, &other.object, &other.primary.path)
+                    == (found.code, &found.object, &found.primary.path)
             };
             assert!(!left.iter().any(same), "{code}: {mended}\n{left:#?}");
         }

@@ -21,12 +21,18 @@ use crate::values::{Contract, Duration, Parameters};
     category = "vrsky",
     namespaced,
     status = "Status",
+    scale(
+        spec_replicas_path = ".spec.scale.replicas",
+        status_replicas_path = ".status.replicas",
+        label_selector_path = ".status.selector"
+    ),
     derive = "PartialEq",
     validation = Rule::new("self.metadata.name.size() <= 40").message("a flow's name has at most 40 characters"),
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].status"}"#,
     printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].reason"}"#,
     printcolumn = r#"{"name":"Running","type":"integer","jsonPath":".status.running.generation","description":"The generation that runs."}"#,
     printcolumn = r#"{"name":"Generation","type":"integer","jsonPath":".metadata.generation","priority":1}"#,
+    printcolumn = r#"{"name":"Pods","type":"integer","jsonPath":".status.replicas","priority":1}"#,
     printcolumn = r#"{"name":"Suspended","type":"boolean","jsonPath":".spec.suspend","priority":1}"#,
     printcolumn = r#"{"name":"URL","type":"string","jsonPath":".status.url","priority":1}"#,
     printcolumn = r#"{"name":"Message","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].message","priority":1}"#,
@@ -58,16 +64,33 @@ pub struct FlowSpec {
     pub scale: Option<Scale>,
 }
 
-/// How many pods run a flow: one, or none while it has nothing to do.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// How many pods run a flow: as many as what waits asks for, between `min` and `max`; or `replicas`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = [
+    {"rule": "!has(self.replicas) || self.replicas <= (has(self.max) ? self.max : 1)", "message": "replicas is at most max"}
+]))]
 pub struct Scale {
-    /// Pods, at least. 1: one runs always. 0: none runs while nothing waits, and one comes as soon as
-    /// a message does; only for flows that read a topic.
-    #[schemars(range(min = 0, max = 1))]
-    pub min: u32,
-    /// With `min: 0`: how long the flow must have had nothing to do before its pod goes, from 10s to
-    /// 1d. Default 60s.
+    /// Pods, at least. Default 1: one runs always. 0: none runs while nothing waits, and one comes as
+    /// soon as a message does; only for flows that read a topic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 16))]
+    pub min: Option<u32>,
+    /// Pods, at most; default 1. Above 1 messages are spread over as many partitions, each in its own
+    /// order, and there is no order among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 16))]
+    pub max: Option<u32>,
+    /// Pods, whatever waits: for `kubectl scale` and autoscalers of others. While it is set, ours
+    /// rests, and `min` does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 16))]
+    pub replicas: Option<u32>,
+    /// Messages that may wait for each pod; more bring another, up to `max`. Default 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub backlog_per_pod: Option<u32>,
+    /// How long a pod must not have been needed before it goes, from 10s to 1d. Default 60s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_after: Option<Duration>,
 }

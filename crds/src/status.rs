@@ -30,6 +30,13 @@ pub struct Status {
     /// Of a Flow with a webhook: where requests are taken in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Of a Flow that has pods of its own: how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub replicas: Option<i32>,
+    /// Of a Flow that has pods of its own: the label selector by which they are found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
     /// Of a Grant: how many flows read by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
@@ -103,6 +110,8 @@ impl Default for Status {
             diagnostics: Vec::new(),
             running: None,
             url: None,
+            replicas: None,
+            selector: None,
             readers: None,
             revocation: None,
         }

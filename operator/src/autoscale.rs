@@ -1,4 +1,6 @@
-//! Which flows are at zero: those that may be, and have had nothing to do for long enough.
+//! How many pods a flow has, where it says between which numbers that may be: as many as what waits
+//! asks for at once, one fewer only when it was not needed for a while, none when there was nothing to
+//! do.
 //!
 //! NATS itself is asked what waits, every two seconds, only for tenants with such flows. A message on
 //! any edge of a flow, be it one that waits for its next attempt, keeps the flow at one. What was
@@ -9,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use vrsky_broker::waiting::Waiting;
+use vrsky_plan::program::Scale;
 use vrsky_plan::report::State;
 use vrsky_plan::{FlowId, Plan, Tenant, TenantId, Workload};
 
@@ -21,13 +24,15 @@ use crate::status::{self, facts::Planned};
 /// NATS is asked again after so long: every other second, as the loop ticks.
 pub const EVERY: SignedDuration = SignedDuration::from_millis(1_500);
 
-/// Where a flow stands that may go to zero.
+/// Where a flow stands whose pods may be more or fewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stand {
-    /// It has its pod.
-    One {
-        /// Since when it has had nothing to do, as far as that was seen without a gap.
-        idle_since: Option<Timestamp>,
+    /// It has pods.
+    Up {
+        /// How many; not 0.
+        pods: u32,
+        /// Since when fewer would have done, as far as that was seen without a gap.
+        less: Option<Less>,
         /// What its processes had done when they were last seen.
         done: u64,
         /// When a message woke it, if it was at zero before.
@@ -38,6 +43,14 @@ pub enum Stand {
         /// Since when; `None`: since before this operator.
         since: Option<Timestamp>,
     },
+}
+
+/// A time in which fewer pods would have done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Less {
+    since: Timestamp,
+    /// The most that were needed in it.
+    pods: u32,
 }
 
 /// What is seen of a flow at one moment.
@@ -54,45 +67,84 @@ pub struct Sight {
 }
 
 impl Stand {
-    /// Where a flow stands that was not seen before.
-    pub fn first(has_no_pod: bool) -> Self {
-        if has_no_pod {
-            Self::Zero { since: None }
+    /// Where a flow stands that was not seen before, with so many pods.
+    pub fn first(pods: u32) -> Self {
+        Self::with(pods, None, 0)
+    }
+
+    fn with(pods: u32, since: Option<Timestamp>, done: u64) -> Self {
+        if pods == 0 {
+            return Self::Zero { since };
+        }
+        Self::Up {
+            pods,
+            less: None,
+            done,
+            woken: None,
+        }
+    }
+
+    /// Pods.
+    pub fn pods(self) -> u32 {
+        match self {
+            Self::Zero { .. } => 0,
+            Self::Up { pods, .. } => pods,
+        }
+    }
+
+    /// Between these numbers, whatever it was before.
+    fn within(self, scale: &Scale) -> Self {
+        let pods = self.pods().clamp(scale.min, scale.max);
+        if pods == self.pods() {
+            self
         } else {
-            Self::One {
-                idle_since: None,
-                done: 0,
-                woken: None,
-            }
+            Self::first(pods)
         }
     }
 
     /// Where it stands after it was looked at.
-    pub fn next(self, sight: &Sight, idle: SignedDuration, now: Timestamp) -> Self {
+    pub fn next(self, sight: &Sight, scale: &Scale, now: Timestamp) -> Self {
+        let waiting = sight.waiting.filter(|_| !sight.suspended);
+        let for_lag = |waiting: u64| {
+            let pods = waiting.div_ceil(u64::from(scale.backlog_per_pod.max(1)));
+            let pods = u32::try_from(pods).unwrap_or(u32::MAX);
+            pods.clamp(scale.min.max(1), scale.max)
+        };
         match self {
-            Self::Zero { .. } if sight.suspended || sight.waiting.unwrap_or(0) == 0 => self,
-            Self::Zero { .. } => Self::One {
-                idle_since: None,
-                done: 0,
-                woken: Some(now),
+            Self::Zero { .. } => match waiting {
+                None | Some(0) => self,
+                Some(waiting) => Self::Up {
+                    pods: for_lag(waiting),
+                    less: None,
+                    done: 0,
+                    woken: Some(now),
+                },
             },
-            Self::One {
-                idle_since,
+            Self::Up {
+                pods,
+                less,
                 done,
                 woken,
             } => {
                 // Between two looks a message may have come and gone.
-                let is_idle = sight.waiting == Some(0)
-                    && sight.runs
-                    && !sight.suspended
-                    && sight.done == done;
-                let idle_since = is_idle.then(|| idle_since.unwrap_or(now));
-                match idle_since {
-                    Some(since) if now.duration_since(since) >= idle => {
-                        Self::Zero { since: Some(now) }
+                let is_idle = waiting == Some(0) && sight.done == done;
+                let needed = match waiting.filter(|_| sight.runs) {
+                    None => pods,
+                    Some(_) if is_idle => scale.min,
+                    Some(waiting) => for_lag(waiting),
+                };
+                let less = (needed < pods).then(|| Less {
+                    since: less.map_or(now, |less| less.since),
+                    pods: less.map_or(needed, |less| less.pods.max(needed)),
+                });
+                let idle = SignedDuration::from_secs(scale.idle_seconds.into());
+                match less {
+                    Some(less) if now.duration_since(less.since) >= idle => {
+                        Self::with(less.pods, Some(now), sight.done)
                     }
-                    _ => Self::One {
-                        idle_since,
+                    _ => Self::Up {
+                        pods: pods.max(needed),
+                        less,
                         done: sight.done,
                         woken,
                     },
@@ -100,13 +152,9 @@ impl Stand {
             }
         }
     }
-
-    fn is_zero(self) -> bool {
-        matches!(self, Self::Zero { .. })
-    }
 }
 
-/// All flows that may go to zero.
+/// All flows whose pods may be more or fewer.
 #[derive(Debug, Default)]
 pub struct Autoscale {
     stands: BTreeMap<(TenantId, FlowId), Stand>,
@@ -115,20 +163,22 @@ pub struct Autoscale {
 }
 
 impl Autoscale {
-    /// Takes in which flows there are, and gives those that are at zero.
-    pub fn follow(&mut self, plan: &Plan, index: &Index) -> BTreeSet<FlowId> {
+    /// Takes in which flows there are, and gives how many pods each has.
+    pub fn follow(&mut self, plan: &Plan, index: &Index) -> BTreeMap<FlowId, u32> {
         let before = std::mem::take(&mut self.stands);
-        for (tenant, flow, workload) in scaled(plan) {
+        for (tenant, flow, workload, scale) in scaled(plan) {
             let key = (tenant.id.clone(), flow.clone());
             let stand = before.get(&key).copied();
-            let stand = stand.unwrap_or_else(|| Stand::first(has_no_pod(index, workload)));
-            self.stands.insert(key, stand);
+            let stand = stand.unwrap_or_else(|| Stand::first(pods(index, workload)));
+            self.stands.insert(key, stand.within(&scale));
         }
         let stands = &self.stands;
         self.leaving
             .retain(|flow, _| stands.keys().any(|(_, stands)| stands == flow));
-        let at_zero = self.stands.iter().filter(|(_, stand)| stand.is_zero());
-        at_zero.map(|((_, flow), _)| flow.clone()).collect()
+        let stands = self.stands.iter();
+        stands
+            .map(|((_, flow), stand)| (flow.clone(), stand.pods()))
+            .collect()
     }
 
     /// The tenants that are to be asked about.
@@ -136,8 +186,8 @@ impl Autoscale {
         self.stands.keys().map(|(id, _)| id.clone()).collect()
     }
 
-    /// Takes in what waits, of the tenants that could be asked about; the flows that go to zero or
-    /// come back.
+    /// Takes in what waits, of the tenants that could be asked about; the flows that get more pods or
+    /// fewer.
     pub fn take(
         &mut self,
         plan: &Plan,
@@ -146,7 +196,7 @@ impl Autoscale {
         now: Timestamp,
     ) -> Vec<FlowId> {
         let mut changed = Vec::new();
-        for (tenant, flow, workload) in scaled(plan) {
+        for (tenant, flow, _, scale) in scaled(plan) {
             let id = &tenant.id;
             let Some(stand) = self.stands.get_mut(&(id.clone(), flow.clone())) else {
                 continue;
@@ -162,13 +212,13 @@ impl Autoscale {
                     .is_some_and(|program| status::runs(&Planned::from(&**program), &heard, now)),
                 done: heard.iter().map(|heard| heard.report.counters.done()).sum(),
             };
-            let idle = SignedDuration::from_secs(workload.idle_seconds.unwrap_or_default().into());
-            let next = stand.next(&sight, idle, now);
+            let next = stand.next(&sight, &scale, now);
             if let Some(answers) = self.leaving.get_mut(flow) {
                 *answers += u32::from(sight.waiting.is_some());
             }
-            if next.is_zero() != stand.is_zero() {
-                tracing::info!(event = "scaled", %flow, pods = u8::from(!next.is_zero()));
+            if next.pods() != stand.pods() {
+                let (from, pods) = (stand.pods(), next.pods());
+                tracing::info!(event = "scaled", %flow, from, pods, waiting = sight.waiting);
                 changed.push(flow.clone());
             }
             *stand = next;
@@ -182,7 +232,7 @@ impl Autoscale {
         let stays = match self.stand(tenant, flow) {
             // The first answer may be to a question from before.
             Some(Stand::Zero { .. }) => *self.leaving.entry(flow.clone()).or_default() < 2,
-            Some(Stand::One { woken, .. }) => woken.is_some_and(|woken| {
+            Some(Stand::Up { woken, .. }) => woken.is_some_and(|woken| {
                 let mut heard = reports.heard(tenant, flow);
                 !heard.any(|heard| heard.received > woken && heard.report.state == State::Running)
             }),
@@ -194,153 +244,31 @@ impl Autoscale {
         stays
     }
 
-    /// Where a flow stands, if it may go to zero.
+    /// Where a flow stands, if its pods may be more or fewer.
     pub fn stand(&self, tenant: &TenantId, flow: &FlowId) -> Option<Stand> {
         self.stands.get(&(tenant.clone(), flow.clone())).copied()
     }
 }
 
-/// The flows of a plan that may go to zero.
-fn scaled(plan: &Plan) -> impl Iterator<Item = (&Tenant, &FlowId, &Workload)> {
+/// The flows of a plan whose pods may be more or fewer.
+fn scaled(plan: &Plan) -> impl Iterator<Item = (&Tenant, &FlowId, &Workload, Scale)> {
     plan.tenants.values().flat_map(|tenant| {
         let workloads = tenant.workloads.iter();
         workloads.filter_map(move |workload| {
-            workload.idle_seconds?;
-            Some((tenant, workload.flow.as_ref()?, workload))
+            let scale = workload.scale.filter(|scale| scale.min != scale.max)?;
+            Some((tenant, workload.flow.as_ref()?, workload, scale))
         })
     })
 }
 
-/// Whether its Deployment stands, and asks for no pod.
-fn has_no_pod(index: &Index, workload: &Workload) -> bool {
+/// How many pods its Deployment asks for, if it stands; else one.
+fn pods(index: &Index, workload: &Workload) -> u32 {
     let name = names::workload(workload);
     let key = Key::new(Kind::Deployment, &workload.namespace, &name);
     let deployment = index.get(&key).filter(|seen| !seen.is_deleting());
-    deployment.is_some_and(|seen| seen.data["spec"]["replicas"] == 0)
+    let replicas = deployment.and_then(|seen| seen.data["spec"]["replicas"].as_u64());
+    replicas.and_then(|it| u32::try_from(it).ok()).unwrap_or(1)
 }
 
 #[cfg(test)]
-mod tests {
-    use jiff::{SignedDuration, Timestamp};
-
-    use super::{Sight, Stand};
-
-    const IDLE: SignedDuration = SignedDuration::from_secs(60);
-    const QUIET: Sight = Sight {
-        waiting: Some(0),
-        suspended: false,
-        runs: true,
-        done: 0,
-    };
-    const BUSY: Sight = Sight {
-        waiting: Some(1),
-        ..QUIET
-    };
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap_or_default()
-    }
-
-    /// Looks every two seconds, from one second up to the other.
-    fn look(stand: Stand, sight: &Sight, from: i64, to: i64) -> Stand {
-        (from..=to)
-            .step_by(2)
-            .fold(stand, |stand, second| stand.next(sight, IDLE, at(second)))
-    }
-
-    const ZERO: Stand = Stand::Zero { since: None };
-
-    #[test]
-    fn it_goes_to_zero_after_a_whole_idle_period_and_comes_back_for_a_message() {
-        let stand = look(Stand::first(false), &QUIET, 0, 58);
-        assert!(!stand.is_zero());
-        let stand = stand.next(&QUIET, IDLE, at(60));
-        assert_eq!(
-            stand,
-            Stand::Zero {
-                since: Some(at(60))
-            }
-        );
-        let stand = look(stand, &QUIET, 62, 1_000);
-        assert_eq!(
-            stand,
-            Stand::Zero {
-                since: Some(at(60))
-            }
-        );
-        let awake = Stand::One {
-            idle_since: None,
-            done: 0,
-            woken: Some(at(1_002)),
-        };
-        assert_eq!(stand.next(&BUSY, IDLE, at(1_002)), awake);
-    }
-
-    #[test]
-    fn one_message_in_an_idle_period_begins_it_anew() {
-        let stand = look(Stand::first(false), &QUIET, 0, 50);
-        let stand = stand.next(&BUSY, IDLE, at(52));
-        assert!(!look(stand, &QUIET, 54, 112).is_zero());
-        assert!(look(stand, &QUIET, 54, 114).is_zero());
-    }
-
-    #[test]
-    fn messages_that_come_and_go_between_two_looks_keep_it_awake() {
-        let mut stand = Stand::first(false);
-        for second in 0..500 {
-            let sight = Sight {
-                done: u64::try_from(second).unwrap_or_default() / 30,
-                ..QUIET
-            };
-            stand = stand.next(&sight, IDLE, at(second));
-        }
-        assert!(!stand.is_zero());
-    }
-
-    #[test]
-    fn a_new_operator_takes_over_what_is_and_counts_anew() {
-        assert_eq!(Stand::first(true), ZERO);
-        assert_eq!(look(ZERO, &QUIET, 0, 100), ZERO);
-        assert!(!look(Stand::first(false), &QUIET, 0, 58).is_zero());
-    }
-
-    #[test]
-    fn while_nats_is_away_everything_stays() {
-        let unknown = Sight {
-            waiting: None,
-            ..QUIET
-        };
-        assert_eq!(look(ZERO, &unknown, 0, 500), ZERO);
-        let stand = look(Stand::first(false), &QUIET, 0, 50);
-        let stand = look(stand, &unknown, 52, 500);
-        assert!(!stand.is_zero());
-        // The gap is no idle time.
-        assert!(!look(stand, &QUIET, 502, 560).is_zero());
-        assert!(look(stand, &QUIET, 502, 562).is_zero());
-    }
-
-    #[test]
-    fn what_does_not_run_is_not_put_to_sleep() {
-        let troubled = Sight {
-            runs: false,
-            ..QUIET
-        };
-        assert!(!look(Stand::first(false), &troubled, 0, 500).is_zero());
-    }
-
-    #[test]
-    fn a_suspended_flow_stays_where_it_is() {
-        let suspended = Sight {
-            suspended: true,
-            ..BUSY
-        };
-        assert_eq!(look(ZERO, &suspended, 0, 500), ZERO);
-        let idle = Sight {
-            waiting: Some(0),
-            ..suspended
-        };
-        assert!(!look(Stand::first(false), &idle, 0, 500).is_zero());
-        // Resumed, it reads what came meanwhile.
-        assert!(!ZERO.next(&BUSY, IDLE, at(502)).is_zero());
-    }
-}
+mod tests;

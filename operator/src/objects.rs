@@ -7,7 +7,7 @@ mod deployment;
 mod network_policy;
 mod way_in;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Secret, Service, ServiceAccount, ServicePort, ServiceSpec};
@@ -41,13 +41,13 @@ pub(crate) struct Context<'a> {
     pub(crate) tenant_name: &'a TenantName,
     pub(crate) tenant: &'a Tenant,
     pub(crate) workload: &'a Workload,
-    /// Whether it has no pod.
-    pub(crate) at_zero: bool,
+    /// How many pods it has.
+    pub(crate) pods: u32,
 }
 
-/// Everything that the plan asks for but Secrets, which are not compared with what is there. Flows
-/// that are at zero have no pod.
-pub fn desired(plan: &Plan, config: &Config, at_zero: &BTreeSet<FlowId>) -> Objects {
+/// Everything that the plan asks for but Secrets, which are not compared with what is there. `pods`
+/// has the flows whose pods may be more or fewer.
+pub fn desired(plan: &Plan, config: &Config, pods: &BTreeMap<FlowId, u32>) -> Objects {
     let mut objects = Objects::new();
     for (tenant_name, tenant) in &plan.tenants {
         let compute = tenant.compute.iter();
@@ -58,10 +58,11 @@ pub fn desired(plan: &Plan, config: &Config, at_zero: &BTreeSet<FlowId>) -> Obje
                 tenant_name,
                 tenant,
                 workload,
-                at_zero: workload
+                pods: workload
                     .flow
                     .as_ref()
-                    .is_some_and(|flow| at_zero.contains(flow)),
+                    .and_then(|flow| pods.get(flow).copied())
+                    .unwrap_or_else(|| workload.scale.map_or(1, |scale| scale.min)),
             };
             context.objects(&mut objects);
         }
@@ -210,6 +211,12 @@ impl Context<'_> {
             ..LabelSelector::default()
         }
     }
+}
+
+/// The selector of a workload's pods, as `kubectl get pods -l` takes it.
+pub(crate) fn selector(instance: &str) -> String {
+    let (manager, us) = MANAGED_BY;
+    format!("{manager}={us},{INSTANCE}={instance}")
 }
 
 pub(crate) fn labels(tenant: &TenantName, instance: &str) -> BTreeMap<String, String> {

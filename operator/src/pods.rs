@@ -29,6 +29,12 @@ pub fn is_available(deployment: &Seen) -> bool {
     deployment.data["status"]["availableReplicas"].as_i64() > Some(0)
 }
 
+/// How many pods a Deployment has.
+pub fn count(deployment: &Seen) -> i32 {
+    let replicas = deployment.data["status"]["replicas"].as_i64();
+    replicas.and_then(|it| i32::try_from(it).ok()).unwrap_or(0)
+}
+
 /// What keeps a pod of a workload from running, if anything does: a container that waits for a
 /// reason that is not a matter of moments, or a pod that no node takes.
 pub fn trouble(index: &Index, namespace: &str, workload: &str) -> Option<Found> {

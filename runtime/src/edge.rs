@@ -10,6 +10,7 @@ mod item;
 mod lease;
 mod publishing;
 mod reader;
+mod seats;
 mod trial;
 mod window;
 
@@ -22,6 +23,7 @@ use vrsky_plan::{EdgeName, FlowId, Subject};
 
 pub(crate) use input::Input;
 pub(crate) use lease::Claim;
+pub(crate) use seats::{Seats, Share};
 
 use crate::connection::Connection;
 use crate::retry::Lane;
@@ -87,6 +89,11 @@ impl Edge {
     /// Whether the program had no such edge when it was started.
     pub(crate) fn is_leftover(&self) -> bool {
         self.stages.borrow().leftover.is_some()
+    }
+
+    /// Whether it was told to stop.
+    pub(crate) fn stops(&self) -> bool {
+        self.stop.is_cancelled()
     }
 
     /// Whether it has stopped.

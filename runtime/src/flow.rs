@@ -4,6 +4,7 @@
 //! How it stops: the source first, then the edges, then a last report.
 
 mod leftover;
+mod partitions;
 mod report;
 mod source;
 
@@ -23,7 +24,7 @@ use vrsky_plan::{EdgeName, FlowId, Program, TenantName};
 
 use crate::connection::Connection;
 use crate::connectors::{self, Blocked};
-use crate::edge::Edge;
+use crate::edge::{Edge, Seats};
 use crate::stage::Stage;
 use crate::status::Status;
 pub(crate) use leftover::{Held, Holding};
@@ -111,8 +112,11 @@ struct Running {
     program: Option<Program>,
     stages: BTreeMap<EdgeName, Arc<Stage>>,
     edges: BTreeMap<EdgeName, Edge>,
-    /// Edges that the program has no more; they end when they are empty.
+    /// Edges that the program has no more, which end when they are empty; and those that another
+    /// process is to read, which end at once.
     retiring: BTreeMap<EdgeName, Edge>,
+    /// Where the flow has several partitions: which are this process's.
+    seats: Option<Seats>,
     source: Option<Source>,
     blocked: bool,
 }
@@ -131,6 +135,7 @@ impl Flow {
             stages: BTreeMap::new(),
             edges: BTreeMap::new(),
             retiring: BTreeMap::new(),
+            seats: None,
             source: None,
             blocked: false,
         };
@@ -178,6 +183,7 @@ impl Running {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
+                () = changed(&mut self.seats) => self.share_out(),
                 next = wanted.recv() => match next {
                     Some(Wanted::Program(program)) => self.apply(*program).await,
                     Some(Wanted::Unreadable { hash, reason }) => self.unreadable(hash, reason).await,
@@ -257,7 +263,8 @@ impl Running {
             if let Some(mut source) = self.source.take() {
                 source.halt().await;
             }
-            self.source = Source::open(program, &context)?;
+            let connection = &self.process.connection;
+            self.source = Source::open(program, &context, connection, &self.status)?;
         }
         let stages = Stage::compile_all(program, &context, &self.status, &self.stages)?;
         self.stages = stages;
@@ -265,31 +272,10 @@ impl Running {
             self.halt(false).await;
             return Ok(State::Suspended);
         }
-        for (edge, stage) in &self.stages {
-            if let Some(retiring) = self.retiring.remove(edge) {
-                self.edges.insert(edge.clone(), retiring);
-            }
-            if let Some(running) = self.edges.get(edge) {
-                running.swap(Arc::clone(stage));
-                continue;
-            }
-            let connection = &self.process.connection;
-            let started = Edge::start(connection, &self.status, edge, Arc::clone(stage));
-            self.edges.insert(edge.clone(), started);
-        }
-        let gone: Vec<_> = self
-            .edges
-            .keys()
-            .filter(|edge| !self.stages.contains_key(*edge))
-            .cloned()
-            .collect();
-        for edge in gone {
-            if let Some(running) = self.edges.remove(&edge) {
-                self.retiring.insert(edge, running);
-            }
-        }
+        self.sit(program.partitions).await;
+        self.share_out();
         if let Some(source) = &mut self.source {
-            source.run(&self.process.connection, &self.status, program.max_payload);
+            source.run(&self.process.connection, &self.status, program.partitions);
         }
         Ok(State::Running)
     }
@@ -324,27 +310,20 @@ impl Running {
         for (_, edge) in &edges {
             edge.stop();
         }
+        if let Some(seats) = self.seats.take() {
+            seats.stop().await;
+        }
         for (name, edge) in edges {
             edge.join().await;
             self.status.forget_edge(&name);
         }
     }
+}
 
-    /// Ends edges that the program has no more, when they are empty.
-    async fn retire(&mut self) {
-        let names: Vec<_> = self.retiring.keys().cloned().collect();
-        for name in names {
-            let status = self.status.edge(&name);
-            let backlog = report::backlog(&self.process.connection, &status).await;
-            let Some(edge) = self.retiring.get(&name) else {
-                continue;
-            };
-            if edge.stopped() {
-                self.retiring.remove(&name);
-                self.status.forget_edge(&name);
-            } else if backlog == Some(0) {
-                edge.stop();
-            }
-        }
+/// Waits until this process is to read other partitions.
+async fn changed(seats: &mut Option<Seats>) {
+    match seats {
+        Some(seats) => seats.changed().await,
+        None => std::future::pending().await,
     }
 }

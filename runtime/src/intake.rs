@@ -1,6 +1,7 @@
 //! Where sources put messages: the flow's `in` edge in the transit stream.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_nats::{HeaderMap, HeaderName};
@@ -13,6 +14,7 @@ use vrsky_plan::{EdgeName, FlowId, Subject, header};
 use crate::clock;
 use crate::connection::{Connection, Refusal};
 use crate::dead_letter::ID;
+use crate::stage::partition;
 use crate::status::{Status, count, one_line};
 
 /// How long one message may wait for its acknowledgement.
@@ -30,7 +32,9 @@ pub struct Intake {
 struct Inner {
     connection: Connection,
     status: Arc<Status>,
-    subject: Subject,
+    edge: Subject,
+    /// Over how many subjects the edge is spread.
+    partitions: AtomicU32,
     max_payload: usize,
     in_flight: Semaphore,
 }
@@ -58,11 +62,17 @@ impl Intake {
             inner: Arc::new(Inner {
                 connection: connection.clone(),
                 status: Arc::clone(status),
-                subject: status.flow().edge_subject(&EdgeName::ingress()),
+                edge: status.flow().edge_subject(&EdgeName::ingress()),
+                partitions: AtomicU32::new(1),
                 max_payload,
                 in_flight: Semaphore::new(IN_FLIGHT),
             }),
         }
+    }
+
+    /// What is taken in from now on goes to so many partitions.
+    pub(crate) fn spread(&self, partitions: u32) {
+        self.inner.partitions.store(partitions, Ordering::Relaxed);
     }
 
     /// The flow.
@@ -135,13 +145,14 @@ impl Inner {
             .map_err(|_| Refused::Unavailable)?;
         let id = one_line(id);
         let mut headers = HeaderMap::new();
-        headers.insert(ID, format!("{id}/{}", self.subject));
+        headers.insert(ID, format!("{id}/{}", self.edge));
+        let partition = partition(&id, self.partitions.load(Ordering::Relaxed));
         headers.insert(
             HeaderName::from_static(header::METADATA),
             metadata_of(metadata),
         );
         headers.insert(HeaderName::from_static(header::MESSAGE), id);
-        let subject = self.subject.as_str().to_owned();
+        let subject = self.edge.partition(partition).into();
         let answer = self
             .connection
             .ask(subject, Some(headers), payload, PATIENCE)

@@ -2,19 +2,21 @@
 
 mod compile;
 mod leftover;
+mod outlets;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use bytes::Bytes;
 use vrsky_expression::{Filter, Map, Message};
+use vrsky_plan::FlowId;
 use vrsky_plan::program::Retries;
-use vrsky_plan::{FlowId, Subject};
 use vrsky_types::Contract;
 
 use crate::connectors;
 use crate::edge::Input;
 pub(crate) use leftover::Leftover;
+pub(crate) use outlets::{Outlets, partition};
 
 /// A compiled stage with its sinks open.
 #[derive(Debug)]
@@ -24,7 +26,7 @@ pub(crate) struct Stage {
     contract: Option<Contract>,
     steps: Vec<Step>,
     pub(crate) outputs: Vec<Output>,
-    pub(crate) on_error: Arc<[Subject]>,
+    pub(crate) on_error: Outlets,
     /// Whether anything may read `%`: building it costs as much as a small map.
     reads_metadata: bool,
     pub(crate) max_payload: usize,
@@ -42,6 +44,7 @@ pub(crate) struct Origin {
     pub(crate) generation: i64,
     pub(crate) hash: String,
     pub(crate) dead_letter_seconds: u64,
+    pub(crate) partitions: u32,
 }
 
 #[derive(Debug)]
@@ -79,11 +82,11 @@ enum Condition {
 /// Where an output leads.
 #[derive(Debug)]
 pub(crate) enum Target {
-    /// One subject.
-    Edge(Arc<[Subject]>),
+    /// One edge.
+    Edge(Outlets),
     Topic {
         contract: Contract,
-        publish: Arc<[Subject]>,
+        publish: Outlets,
     },
     Deliver(Arc<Delivery>),
 }
@@ -273,7 +276,7 @@ impl Output {
                 if let Err(violation) = contract.check(&message.payload) {
                     return What::Failed(self.failed(&violation.to_string()));
                 }
-                if publish.is_empty() {
+                if publish.edges.is_empty() {
                     return What::Unread;
                 }
             }

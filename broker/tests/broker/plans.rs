@@ -194,6 +194,7 @@ pub(crate) fn program(tenant: &str, name: &str, publish: &[&str]) -> Program {
             topic: "orders".to_owned(),
             contract: json!({}).into(),
             publish: publish.collect(),
+            partitions: BTreeMap::new(),
         },
     };
     let stage = Stage {
@@ -221,7 +222,8 @@ pub(crate) fn program(tenant: &str, name: &str, publish: &[&str]) -> Program {
         stages: BTreeMap::from([(EdgeName::ingress(), stage)]),
         dead_letter_seconds: 600,
         max_payload: 1 << 20,
-        idle_seconds: None,
+        partitions: 1,
+        scale: None,
     }
     .sealed()
 }

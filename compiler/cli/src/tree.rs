@@ -127,6 +127,10 @@ fn import_node(import: &Import) -> Node {
 
 fn program_node(program: &Program, unproven: &Unproven) -> Node {
     let suspended = if program.suspended { ", suspended" } else { "" };
+    let scale = match program.partitions {
+        1 => String::new(),
+        partitions => format!(", {partitions} partitions, in no order among them"),
+    };
     let mut children = vec![leaf(format!("from {}", source(program)))];
     children.extend(
         program
@@ -136,7 +140,7 @@ fn program_node(program: &Program, unproven: &Unproven) -> Node {
     );
     Node {
         text: format!(
-            "{BOLD}flow {}{BOLD:#} {DIM}({}{suspended}){DIM:#}",
+            "{BOLD}flow {}{BOLD:#} {DIM}({}{suspended}{scale}){DIM:#}",
             program.flow,
             program.hash.get(..8).unwrap_or(&program.hash)
         ),

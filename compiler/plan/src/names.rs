@@ -228,4 +228,36 @@ impl EdgeName {
     pub fn error(name: &str) -> Result<Self, InvalidName> {
         Self::new(format!("error-{name}"))
     }
+
+    /// One of the subjects over which the edge is spread: the edge itself, then `<edge>_1` and so
+    /// on. The names of sinks have no `_`.
+    #[must_use]
+    pub fn partition(&self, number: u32) -> Self {
+        Self(partition(&self.0, number))
+    }
+
+    /// The edge that this is a partition of, and which.
+    pub fn whole(&self) -> (Self, u32) {
+        let parts = self.0.rsplit_once('_');
+        let parts = parts.and_then(|(edge, number)| Some((edge, number.parse().ok()?)));
+        parts.map_or_else(
+            || (self.clone(), 0),
+            |(edge, number)| (Self(edge.to_owned()), number),
+        )
+    }
+}
+
+impl Subject {
+    /// The subject of one partition of the edge whose subject this is; see [`EdgeName::partition`].
+    #[must_use]
+    pub fn partition(&self, number: u32) -> Self {
+        Self(partition(&self.0, number))
+    }
+}
+
+fn partition(edge: &str, number: u32) -> String {
+    match number {
+        0 => edge.to_owned(),
+        number => format!("{edge}_{number}"),
+    }
 }

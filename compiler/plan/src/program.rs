@@ -40,11 +40,37 @@ pub struct Program {
     pub dead_letter_seconds: u64,
     /// The largest payload in bytes.
     pub max_payload: usize,
-    /// Where a flow may go to zero: after so many seconds in which it had nothing to do. Matters to
-    /// those who run runtimes, not to a runtime. Here, so that a flow whose change is withheld keeps
-    /// it.
+    /// Over how many subjects each edge is spread, so that as many processes can read it side by
+    /// side. A message goes to the one that its id decides; see [`EdgeName::partition`].
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub partitions: u32,
+    /// How many pods run it, where that is not one. Matters to those who run runtimes, not to a
+    /// runtime. Here, so that a flow whose change is withheld keeps it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idle_seconds: Option<u32>,
+    pub scale: Option<Scale>,
+}
+
+/// How many pods run a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Scale {
+    /// At least.
+    pub min: u32,
+    /// At most. Where it is `min`, what waits does not matter.
+    pub max: u32,
+    /// Messages that may wait for each pod: more bring another.
+    pub backlog_per_pod: u32,
+    /// A pod goes after so many seconds in which it was not needed.
+    pub idle_seconds: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_one(number: &u32) -> bool {
+    *number == 1
 }
 
 /// Where messages come from.
@@ -193,6 +219,9 @@ pub enum Target {
         /// `e.<reader>.in` of this tenant's readers, and `x.<topic>` while it is shared. Sorted.
         /// Empty: nobody reads; messages are counted and dropped.
         publish: Vec<Subject>,
+        /// Over how many subjects a reader spreads what it gets, where that is not one.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        partitions: BTreeMap<Subject, u32>,
     },
     /// A connector.
     #[serde(rename_all = "camelCase")]

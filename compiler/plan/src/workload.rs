@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::program::{Source, Target};
+use crate::program::{Scale, Source, Target};
 use crate::{FlowId, Program};
 
 /// Runtimes in one namespace, with what they need and nothing else.
@@ -23,9 +23,9 @@ pub struct Workload {
     pub webhooks: bool,
     /// TCP ports that its sinks connect to, NATS and DNS left out.
     pub ports: BTreeSet<u16>,
-    /// Where its one flow may go to zero: after so many seconds in which it had nothing to do.
+    /// How many pods it has, where its one flow says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idle_seconds: Option<u32>,
+    pub scale: Option<Scale>,
 }
 
 impl Workload {
@@ -41,11 +41,11 @@ impl Workload {
             secrets: BTreeMap::new(),
             webhooks: false,
             ports: BTreeSet::new(),
-            idle_seconds: None,
+            scale: None,
         };
         for program in programs {
             // Who shares a runtime does not stop it for the others.
-            workload.idle_seconds = flow.and(program.idle_seconds);
+            workload.scale = flow.and(program.scale);
             workload.webhooks |= program.webhook().is_some();
             for (name, key) in program.secrets() {
                 workload.secrets.entry(name).or_default().insert(key);

@@ -19,16 +19,16 @@ use crate::resolve::{self, Side};
 use crate::shape::formats;
 
 impl Body<'_, '_> {
-    /// The outputs of the first stage; sinks with an edge of their own add their stages.
+    /// The outputs of the first stage. Sinks with an edge of their own, which are all but one that is
+    /// `fused`, add their stages.
     pub(super) fn sinks(
         &mut self,
         shaped: Option<&Type>,
+        fused: bool,
         on_error: &[Subject],
         stages: &mut BTreeMap<EdgeName, Stage>,
     ) -> BTreeMap<String, Output> {
         let spec = self.spec;
-        // Alone, a sink needs no edge of its own: there is nobody that it could hold up.
-        let fused = spec.sinks.len() == 1;
         let conditional = spec.sinks.values().any(|sink| sink.when.is_some());
         let mut outputs = BTreeMap::new();
         for (name, sink) in &spec.sinks {
@@ -232,6 +232,7 @@ impl Body<'_, '_> {
             topic,
             contract: Arc::clone(contract.schema()),
             publish: Vec::new(),
+            partitions: BTreeMap::new(),
         })
     }
 

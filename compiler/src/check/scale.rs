@@ -30,16 +30,31 @@ pub(crate) fn must_be_there(connector: &str) -> Issue {
     .help("write 1; or publish to a topic here, and scale the flow that reads it")
 }
 
-/// It never goes to zero.
-pub(crate) fn never_idle() -> Issue {
+/// More pods are asked for than there may be.
+pub(crate) fn above_max(field: &str, number: u32, max: u32) -> Issue {
     Issue::new(
         CODE,
-        &Path::of("spec.scale.idleAfter"),
-        "`idleAfter` says when a flow goes to zero, and this one never does",
-        "not possible with `min: 1`",
+        &Path::of("spec.scale").key(field),
+        format!("`{field}` asks for more pods than `max` allows"),
+        format!("{number} is more than {max}"),
+    )
+    .help(format!(
+        "write `max: {number}`, and messages are spread over as many partitions"
+    ))
+}
+
+/// There is nothing to choose between.
+pub(crate) fn never_changes(field: &str) -> Issue {
+    Issue::new(
+        CODE,
+        &Path::of("spec.scale").key(field),
+        format!("`{field}` decides between `min` and `max`, which are the same here"),
+        "decides nothing",
     )
     .at(At::Key)
-    .help("leave `idleAfter` out, or write `min: 0`")
+    .help(format!(
+        "leave `{field}` out, or write another `min` or `max`"
+    ))
 }
 
 /// Too short or too long.
@@ -47,7 +62,7 @@ pub(crate) fn idle_after(text: &str) -> Issue {
     Issue::new(
         CODE,
         &Path::of("spec.scale.idleAfter"),
-        "a flow goes to zero after 10s at the least and 1d at the most",
+        "a pod goes after 10s at the least and 1d at the most",
         format!("{text} is not between the two"),
     )
     .help("write a duration from 10s to 1d")

@@ -32,7 +32,7 @@ impl Context<'_> {
         let object = Deployment {
             metadata: self.metadata(),
             spec: Some(DeploymentSpec {
-                replicas: Some(i32::from(!self.at_zero)),
+                replicas: Some(i32::try_from(self.pods).unwrap_or(i32::MAX)),
                 selector: self.selector(),
                 revision_history_limit: Some(2),
                 // The new pod is there before the old one goes: edges pass from one to the other.

@@ -219,8 +219,8 @@ impl Operator {
 
     /// Kubernetes follows the plan.
     async fn in_kubernetes(&mut self, plan: &Plan) -> bool {
-        let at_zero = self.autoscale.follow(plan, &self.index);
-        let desired = objects::desired(plan, &self.config, &at_zero);
+        let pods = self.autoscale.follow(plan, &self.index);
+        let desired = objects::desired(plan, &self.config, &pods);
         let mut actions = Vec::new();
         let mut written = BTreeMap::new();
         for (name, tenant) in &plan.tenants {

@@ -1,4 +1,4 @@
-//! NATS is asked what waits for flows that may go to zero, beside everything else.
+//! NATS is asked what waits for flows whose pods may be more or fewer, beside everything else.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -54,7 +54,7 @@ impl Operator {
         });
     }
 
-    /// Decides who goes to zero and who comes back. True if anybody does.
+    /// Decides who gets more pods or fewer. True if anybody does.
     pub(super) fn scale(&mut self, waiting: &BTreeMap<TenantId, Waiting>) -> bool {
         let now = Timestamp::now();
         let changed = self.autoscale.take(&self.plan, waiting, &self.reports, now);
@@ -72,7 +72,7 @@ impl Operator {
     ) -> Option<Zero<'_>> {
         let (since, woken) = match self.autoscale.stand(&tenant.id, id)? {
             Stand::Zero { since } => (since, None),
-            Stand::One { woken, .. } => (None, Some(woken?)),
+            Stand::Up { woken, .. } => (None, Some(woken?)),
         };
         let program = self.incumbents.get(&(name.clone(), id.clone()))?;
         Some(Zero {

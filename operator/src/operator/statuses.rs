@@ -1,25 +1,24 @@
 //! What is known becomes status, and is written where it differs.
 
+mod flow;
+mod grant;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use vrsky_compiler::Diagnostic;
 use vrsky_crds::status::Status;
-use vrsky_plan::program::Target;
-use vrsky_plan::{FlowId, Program, Tenant, TenantId, TenantName};
+use vrsky_plan::{Tenant, TenantId, TenantName};
 
 use super::Operator;
 use crate::apply::Error;
 use crate::events::Transition;
 use crate::index::{Key, Seen};
 use crate::kinds::Kind;
-use crate::names;
-use crate::pods;
 use crate::status;
 use crate::status::facts::{
-    Apply, ConnectorFacts, Deleting, End, Facts, FlowFacts, GrantFacts, Heard, Planned, Revocation,
-    Tenancy, TenantFacts, TopicFacts, Trouble, Workload,
+    Apply, ConnectorFacts, Deleting, Facts, Tenancy, TenantFacts, TopicFacts, Trouble,
 };
 
 /// When what no event tells of is looked at again.
@@ -229,151 +228,6 @@ impl Operator {
             None if self.verified.contains_key(id) => Apply::Done,
             None => Apply::Pending,
         }
-    }
-
-    fn flow<'a>(
-        &'a self,
-        key: &'a Key,
-        mut object: Facts<'a>,
-        owner: Option<(&TenantName, &Tenant)>,
-        previous: &Status,
-        now: Timestamp,
-    ) -> (Status, Option<Timestamp>) {
-        let id = FlowId::new(&key.namespace, &key.name).ok();
-        let planned = owner.zip(id.as_ref()).and_then(|((_, tenant), id)| {
-            let program = tenant.programs.get(id)?;
-            let workload = tenant.workloads.iter().find(|workload| {
-                workload.namespace == key.namespace
-                    && workload.flow.as_ref().is_none_or(|flow| flow == id)
-            })?;
-            Some((tenant, program, workload))
-        });
-        let reports: Vec<Heard<'_>> = owner
-            .zip(id.as_ref())
-            .into_iter()
-            .flat_map(|((_, tenant), id)| self.reports.heard(&tenant.id, id))
-            .collect();
-        let name = planned.map(|(_, _, workload)| names::workload(workload));
-        let deployment = name.as_ref().and_then(|name| {
-            let key = Key::new(Kind::Deployment, &key.namespace, name);
-            self.index.get(&key)
-        });
-        let trouble = name
-            .as_ref()
-            .and_then(|name| pods::trouble(&self.index, &key.namespace, name));
-        let way_in = id.iter().flat_map(|id| {
-            let name = names::way_in(id);
-            [(Kind::Ingress, name.clone()), (Kind::HttpRoute, name)]
-        });
-        let made = name.as_ref().map(|name| (Kind::Deployment, name.clone()));
-        let refused = made.into_iter().chain(way_in).find_map(|(kind, name)| {
-            let key = Key::new(kind, &key.namespace, &name);
-            self.refused.get(&key)
-        });
-        if let Some(message) = refused {
-            object.refuse(message);
-        }
-        let url = planned.and_then(|(_, program, _)| self.url(program, name.as_deref()?));
-        let facts = FlowFacts {
-            object,
-            program: planned.map(|(_, program, _)| Planned::from(&**program)),
-            workload: name.as_deref().map(|name| Workload {
-                name,
-                available: deployment.is_some_and(pods::is_available),
-                trouble: trouble.as_ref().map(pods::Found::trouble),
-            }),
-            reports: &reports,
-            url: url.as_deref(),
-            zero: owner
-                .zip(id.as_ref())
-                .and_then(|(owner, id)| self.zero(owner, id)),
-        };
-        let status = status::flow(&facts, previous, now);
-        let next = status::next_flow_change(&facts, &status, now);
-        (status, next)
-    }
-
-    /// Where a flow's webhook is reached: `<base>/<tenant>/<path>`.
-    fn url(&self, program: &Program, workload: &str) -> Option<String> {
-        let path = program.webhook()?.trim_start_matches('/');
-        let base = self.config.webhooks.url.as_ref().map_or_else(
-            || {
-                let namespace = program.flow.namespace();
-                format!(
-                    "http://{workload}.{namespace}.svc:{}",
-                    crate::objects::WEBHOOK_PORT
-                )
-            },
-            |url| url.trim_end_matches('/').to_owned(),
-        );
-        Some(format!("{base}/{}/{path}", program.tenant))
-    }
-
-    fn grant<'a>(
-        &'a self,
-        key: &Key,
-        seen: &Seen,
-        mut object: Facts<'a>,
-        owner: Option<&Tenant>,
-        readers: &BTreeMap<&str, Vec<&'a TenantId>>,
-        now: Timestamp,
-    ) -> GrantFacts<'a> {
-        let name = format!("{}/{}", key.namespace, key.name);
-        let spec = &seen.data["spec"];
-        let expires = spec["expires"]
-            .as_str()
-            .and_then(|text| text.parse::<Timestamp>().ok());
-        let end = if spec["revoked"] == true {
-            Some(End::Revoked)
-        } else if expires.is_some_and(|expires| expires <= now) {
-            Some(End::Expired)
-        } else {
-            None
-        };
-        let readers = readers.get(name.as_str()).map_or(&[][..], Vec::as_slice);
-        // The worse of both sides.
-        for id in readers {
-            if object.apply == Apply::Done {
-                object.apply = self.applied_to(id);
-            }
-        }
-        let revocation = self.revoked.get(&name).map(|revoked| Revocation {
-            at: Timestamp::from_millisecond(i64::try_from(revoked.at_ms).unwrap_or_default())
-                .unwrap_or_default(),
-            messages_removed: revoked.purged,
-        });
-        let topic = spec["topic"].as_str().unwrap_or_default();
-        let created = seen.metadata.creation_timestamp.as_ref();
-        let created = created.map_or(Timestamp::MIN, |time| time.0);
-        GrantFacts {
-            object,
-            end,
-            readers: readers.len(),
-            publishers_behind: owner
-                .is_some_and(|tenant| self.publishers_behind(tenant, topic, now)),
-            // Not that of a former one of the same name.
-            revocation: revocation.filter(|revocation| revocation.at >= created),
-        }
-    }
-
-    /// Whether a process that publishes to a topic that is shared runs an older program.
-    fn publishers_behind(&self, tenant: &Tenant, topic: &str, now: Timestamp) -> bool {
-        let publishes = |program: &Program| {
-            let outputs = program.stages.values().flat_map(|it| it.outputs.values());
-            let mut targets = outputs.map(|output| &output.target);
-            let shared = format!("x.{topic}");
-            targets.any(|target| match target {
-                Target::Topic { publish, .. } => publish.iter().any(|it| it.as_str() == shared),
-                _ => false,
-            })
-        };
-        tenant.programs.iter().any(|(flow, program)| {
-            if !publishes(program) {
-                return false;
-            }
-            let heard: Vec<Heard<'_>> = self.reports.heard(&tenant.id, flow).collect();
-            status::is_behind(&Planned::from(&**program), &heard, now)
-        })
     }
 
     /// Why a ResourceQuota or LimitRange of a Tenant is not as it says.

@@ -136,6 +136,8 @@ pub struct Workload<'a> {
     pub name: &'a str,
     /// Whether at least one pod is available.
     pub available: bool,
+    /// How many pods there are, if they are the flow's own, and how they are selected.
+    pub pods: Option<(i32, &'a str)>,
     /// Why a pod does not run (`ImagePullBackOff`, `Unschedulable`, `CrashLoopBackOff`), or why
     /// there is none (`FailedCreate`, `ProgressDeadlineExceeded`).
     pub trouble: Option<Trouble<'a>>,

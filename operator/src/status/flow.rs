@@ -21,6 +21,9 @@ pub fn flow(facts: &FlowFacts<'_>, previous: &Status, now: Timestamp) -> Status 
     let mut status = finish(row, &facts.object, previous, now);
     status.running = hearing.running();
     status.url = facts.url.map(ToOwned::to_owned);
+    let pods = facts.workload.and_then(|workload| workload.pods);
+    status.replicas = pods.map(|(pods, _)| pods);
+    status.selector = pods.map(|(_, selector)| selector.to_owned());
     status
 }
 

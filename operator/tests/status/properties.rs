@@ -78,6 +78,7 @@ fn workload() -> impl Strategy<Value = Option<Workload<'static>>> {
     let exists =
         (any::<bool>(), prop::option::weighted(0.3, trouble())).prop_map(|(available, trouble)| {
             Workload {
+                pods: None,
                 name: "vrsky-runtime",
                 available,
                 trouble,

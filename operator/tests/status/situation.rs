@@ -67,6 +67,7 @@ impl Situation {
             workload: Some(Workload {
                 name: "vrsky-runtime",
                 available: true,
+                pods: None,
                 trouble: None,
             }),
             reports: Vec::new(),
@@ -103,6 +104,7 @@ impl Situation {
         self.workload = Some(Workload {
             name: "vrsky-runtime",
             available: false,
+            pods: None,
             trouble: Some(Trouble { reason, message }),
         });
         self

@@ -19,7 +19,8 @@ use crate::clock;
 use crate::connection::{Connection, Refusal};
 
 const RENEWAL: Duration = Duration::from_secs(2);
-const EXPIRY: Duration = Duration::from_secs(6);
+/// A lease that nobody renewed for so long is free.
+pub(super) const EXPIRY: Duration = Duration::from_secs(6);
 const LOOK: Duration = Duration::from_millis(250);
 const ANSWER: Duration = Duration::from_secs(1);
 const EXPECTED: HeaderName = HeaderName::from_static("Nats-Expected-Last-Subject-Sequence");
@@ -49,10 +50,10 @@ enum Command {
 
 /// The lease as this process last wrote or read it.
 #[derive(Debug)]
-struct Key {
+pub(super) struct Key {
     connection: Connection,
     name: String,
-    revision: u64,
+    pub(super) revision: u64,
     lease: Lease,
 }
 
@@ -68,22 +69,29 @@ impl Claim {
             () = stop.cancelled() => return None,
             key = Key::acquire(connection, flow, edge) => key,
         };
-        tracing::info!(event = "lease_acquired", %flow, %edge, epoch = key.lease.epoch);
+        let claim = Self::keep(key, before);
+        let epoch = claim.epoch;
+        tracing::info!(event = "lease_acquired", %flow, %edge, epoch);
+        if claim.trial.singly() {
+            tracing::warn!(event = "one_at_a_time", %flow, %edge);
+        }
+        Some(claim)
+    }
+
+    /// Keeps what was claimed.
+    pub(super) fn keep(key: Key, before: u64) -> Self {
         let (commands, receiver) = mpsc::channel(4);
         let lost = CancellationToken::new();
         let epoch = key.lease.epoch;
         let trial = Trial::new(&key.lease);
-        if trial.singly() {
-            tracing::warn!(event = "one_at_a_time", %flow, %edge, unclean = key.lease.unclean);
-        }
         tokio::spawn(key.keep(receiver, lost.clone(), Arc::clone(&trial)));
-        Some(Self {
+        Self {
             commands,
             lost,
             epoch,
             before,
             trial,
-        })
+        }
     }
 
     /// Waits for the turn of a message and notes that it is under way. `None`: it cannot be noted.
@@ -114,14 +122,18 @@ impl Claim {
 }
 
 impl Key {
-    /// Looks until the lease is free, then takes it; with the epoch before.
-    async fn acquire(connection: &Connection, flow: &FlowId, edge: &EdgeName) -> (Self, u64) {
-        let mut key = Self {
+    pub(super) fn new(connection: &Connection, flow: &FlowId, edge: &EdgeName) -> Self {
+        Self {
             connection: connection.clone(),
             name: platform::lease_key(connection.tenant(), flow, edge),
             revision: 0,
             lease: Lease::default(),
-        };
+        }
+    }
+
+    /// Looks until the lease is free, then takes it; with the epoch before.
+    async fn acquire(connection: &Connection, flow: &FlowId, edge: &EdgeName) -> (Self, u64) {
+        let mut key = Self::new(connection, flow, edge);
         let mut seen: Option<(u64, Instant)> = None;
         loop {
             match key.read().await {
@@ -148,7 +160,7 @@ impl Key {
         }
     }
 
-    async fn claim(&mut self, before: &Lease) -> bool {
+    pub(super) async fn claim(&mut self, before: &Lease) -> bool {
         self.lease = trial::succeed(before, self.connection.process());
         let written = self.write().await;
         if let Err(reason @ Refusal::Denied(_)) = &written {
@@ -227,7 +239,7 @@ impl Key {
     }
 
     /// The lease as it is now; notes its revision.
-    async fn read(&mut self) -> Result<Option<Lease>, Refusal> {
+    pub(super) async fn read(&mut self) -> Result<Option<Lease>, Refusal> {
         let subject = platform::key_get_subject(platform::LEASES, &self.name);
         let answer = match self
             .connection

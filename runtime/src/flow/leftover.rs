@@ -87,8 +87,12 @@ impl Running {
         if self.blocked {
             return Ok(());
         }
-        let known =
-            |edge: &EdgeName| program.stages.contains_key(edge) || self.retiring.contains_key(edge);
+        // A partition that the program has is read by one of its processes.
+        let known = |edge: &EdgeName| {
+            let (whole, number) = edge.whole();
+            let is_planned = program.stages.contains_key(&whole) && number < program.partitions;
+            is_planned || self.retiring.contains_key(edge)
+        };
         let left: BTreeSet<EdgeName> = held
             .edges
             .into_iter()
@@ -101,18 +105,25 @@ impl Running {
         }
         let context = self.context(program).await?;
         for edge in left {
-            let leftover = Stage::leftover(
-                program,
-                &edge,
-                held.last,
-                &context,
-                &self.status,
-                &self.stages,
-            )?;
-            let Some(stage) = leftover else { continue };
+            let (whole, _) = edge.whole();
+            // One partition too many, since there are fewer than there were; or none at all.
+            let stage = if let Some(stage) = self.stages.get(&whole) {
+                Arc::clone(stage)
+            } else {
+                let leftover = Stage::leftover(
+                    program,
+                    &whole,
+                    held.last,
+                    &context,
+                    &self.status,
+                    &self.stages,
+                )?;
+                let Some(stage) = leftover else { continue };
+                Arc::new(stage)
+            };
             tracing::info!(event = "leftover_found", flow = %self.status.flow(), %edge);
             let connection = &self.process.connection;
-            let started = Edge::start(connection, &self.status, &edge, Arc::new(stage));
+            let started = Edge::start(connection, &self.status, &edge, stage);
             self.retiring.insert(edge, started);
         }
         Ok(())

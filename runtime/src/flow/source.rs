@@ -29,6 +29,7 @@ pub(super) struct Source {
     max_payload: usize,
     opened: Arc<connectors::Source>,
     running: Option<(CancellationToken, JoinHandle<()>)>,
+    intake: Intake,
 }
 
 impl Source {
@@ -36,6 +37,8 @@ impl Source {
     pub(super) fn open(
         program: &Program,
         context: &connectors::Context,
+        connection: &Connection,
+        status: &Arc<Status>,
     ) -> Result<Option<Self>, Blocked> {
         let program::Source::Connector {
             builtin,
@@ -51,6 +54,7 @@ impl Source {
             max_payload: program.max_payload,
             opened: Arc::new(source),
             running: None,
+            intake: Intake::new(connection, status, program.max_payload),
         }))
     }
 
@@ -64,13 +68,9 @@ impl Source {
         self.opened.url()
     }
 
-    /// Runs it, if it does not run.
-    pub(super) fn run(
-        &mut self,
-        connection: &Connection,
-        status: &Arc<Status>,
-        max_payload: usize,
-    ) {
+    /// Runs it, if it does not run. What it takes in is spread over so many partitions.
+    pub(super) fn run(&mut self, connection: &Connection, status: &Arc<Status>, partitions: u32) {
+        self.intake.spread(partitions);
         if self.running.is_some() {
             return;
         }
@@ -79,7 +79,7 @@ impl Source {
             connection.clone(),
             Arc::clone(status),
             Arc::clone(&self.opened),
-            Intake::new(connection, status, max_payload),
+            self.intake.clone(),
             stop.clone(),
         );
         self.running = Some((stop, tokio::spawn(task)));

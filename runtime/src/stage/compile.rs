@@ -8,10 +8,10 @@ use std::sync::atomic::AtomicBool;
 use vrsky_expression::{Filter, Map, Mistake};
 use vrsky_plan::program::{self, Expression};
 use vrsky_plan::report::Cause;
-use vrsky_plan::{EdgeName, Program};
+use vrsky_plan::{EdgeName, Program, Subject};
 use vrsky_types::{Contract, Type};
 
-use super::{Action, Condition, Delivery, Origin, Output, Stage, Step, Target};
+use super::{Action, Condition, Delivery, Origin, Outlets, Output, Stage, Step, Target};
 use crate::connectors::{self, Blocked};
 use crate::status::Status;
 
@@ -43,6 +43,8 @@ impl Stage {
         status: &Status,
         before: Option<&Self>,
     ) -> Result<Self, Blocked> {
+        // Edges of the flow itself.
+        let own = |edges: &[Subject]| Outlets::new(edges, |_| program.partitions);
         let contract = contract(&stage.input.schema, &stage.input.path)?;
         let (steps, r#type) = compile_steps(&stage.steps, contract.payload())?;
         let mut outputs = Vec::with_capacity(stage.outputs.len());
@@ -58,14 +60,17 @@ impl Stage {
             };
             let (steps, arriving) = compile_steps(&output.steps, &narrowed)?;
             let target = match &output.target {
-                program::Target::Edge(subject) => Target::Edge([subject.clone()].into()),
+                program::Target::Edge(subject) => Target::Edge(own(std::slice::from_ref(subject))),
                 program::Target::Topic {
                     contract: schema,
                     publish,
+                    partitions,
                     ..
                 } => Target::Topic {
                     contract: self::contract(schema, &output.path)?,
-                    publish: publish.as_slice().into(),
+                    publish: Outlets::new(publish, |reader| {
+                        partitions.get(reader).copied().unwrap_or(1)
+                    }),
                 },
                 program::Target::Deliver {
                     builtin,
@@ -108,12 +113,13 @@ impl Stage {
                 generation: program.generation,
                 hash: program.hash.clone(),
                 dead_letter_seconds: program.dead_letter_seconds,
+                partitions: program.partitions,
             },
             input_path: stage.input.path.clone(),
             contract: stage.input.check.then_some(contract),
             steps,
             outputs,
-            on_error: stage.on_error.as_slice().into(),
+            on_error: own(&stage.on_error),
             reads_metadata: reads_metadata(stage),
             max_payload: program.max_payload,
             trusts_output: false,

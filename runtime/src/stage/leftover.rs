@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use vrsky_plan::{EdgeName, Program};
 
-use super::{Condition, Failed, Stage, Target};
+use super::{Condition, Failed, Outlets, Stage, Target};
 use crate::connectors::{self, Blocked};
 use crate::status::Status;
 
@@ -51,7 +51,7 @@ impl Stage {
             None
         } else {
             // The error branch is for what goes wrong in the flow as it is.
-            stage.on_error = [].into();
+            stage.on_error = Outlets::new(&[], |_| 1);
             let sinks = if branch == "error" {
                 "spec.onError.sinks"
             } else {

@@ -19,5 +19,6 @@ mod leftover;
 mod poison;
 mod programs;
 mod relay;
+mod scaling;
 mod server;
 mod world;

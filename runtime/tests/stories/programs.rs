@@ -41,7 +41,8 @@ pub fn program(name: &str) -> Program {
         stages: BTreeMap::from([(EdgeName::ingress(), stage)]),
         dead_letter_seconds: 600,
         max_payload: 65_536,
-        idle_seconds: None,
+        partitions: 1,
+        scale: None,
     }
     .sealed()
 }
@@ -134,6 +135,7 @@ pub fn topic(name: &str, readers: &[&str]) -> Target {
         topic: name.to_owned(),
         contract: json!(true).into(),
         publish: subjects.collect(),
+        partitions: BTreeMap::new(),
     }
 }
 

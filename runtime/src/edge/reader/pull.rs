@@ -139,7 +139,12 @@ impl Reader {
     /// Asks for more while there is room for it.
     pub(super) fn ask(&mut self) {
         let (window, bytes, messages) = match self.lane {
-            None => (WINDOW, BYTES, 500),
+            // All partitions together may be read by one process.
+            None => (
+                WINDOW,
+                BYTES / self.stage.program.partitions.max(1) as usize,
+                500,
+            ),
             Some(_) => (LANE_WINDOW, LANE_BYTES, 64),
         };
         let calm = self.drain_until.is_none()

@@ -8,7 +8,7 @@ use async_nats::{HeaderMap, HeaderName};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
-use vrsky_plan::{Subject, header};
+use vrsky_plan::header;
 
 use super::{DELIVERIES, PUBLISHING, REMOVE_AT_MOST, Reader, TURN, WAITING};
 use crate::connection::Refusal;
@@ -17,7 +17,7 @@ use crate::dead_letter;
 use crate::edge::item::{Item, Work};
 use crate::edge::publishing::{Publishing, Purpose};
 use crate::retry::Lane;
-use crate::stage::{Failed, Stage, Take, Target, What};
+use crate::stage::{Failed, Outlets, Stage, Take, Target, What};
 use crate::status::{count, one_line};
 
 /// Sinks bound their attempts themselves; this is for the one that does not.
@@ -165,9 +165,9 @@ impl Reader {
                     self.give_up(item, failed, output, publishing).await;
                 }
                 What::Publish(payload) => match &output.target {
-                    Target::Edge(subject) => {
+                    Target::Edge(edge) => {
                         let purpose = Purpose::Output(None);
-                        self.publish(item, &output.name, subject, payload, purpose, publishing)
+                        self.publish(item, &output.name, edge, payload, purpose, publishing)
                             .await;
                     }
                     Target::Topic { publish, .. } => {
@@ -207,7 +207,7 @@ impl Reader {
         &mut self,
         item: Item,
         output: &str,
-        subjects: &Arc<[Subject]>,
+        outlets: &Outlets,
         payload: Bytes,
         purpose: Purpose,
         publishing: &mut Publishing,
@@ -216,15 +216,13 @@ impl Reader {
         let id = one_line(&input.id());
         let metadata = input.header(header::METADATA).map(one_line);
         let sequence = input.sequence;
-        let number = publishing.begin(item, purpose, Arc::clone(subjects));
-        for subject in subjects.iter() {
+        let subjects = outlets.of(&id);
+        let number = publishing.begin(item, purpose, Arc::clone(&subjects));
+        for (edge, subject) in outlets.edges.iter().zip(subjects.iter()) {
             let mut headers = HeaderMap::new();
             // The sequence tells apart two messages of one origin that come by different ways; the
             // same message, delivered again, has the same.
-            headers.insert(
-                dead_letter::ID,
-                format!("{id}/{sequence}/{output}/{subject}"),
-            );
+            headers.insert(dead_letter::ID, format!("{id}/{sequence}/{output}/{edge}"));
             if let Some(metadata) = &metadata {
                 headers.insert(HeaderName::from_static(header::METADATA), metadata.as_str());
             }
@@ -253,7 +251,7 @@ impl Reader {
             failed: failed.clone(),
             output: output.clone(),
         };
-        if stage.on_error.is_empty() {
+        if stage.on_error.edges.is_empty() {
             let edge = self.shared.subject.as_str();
             let headers = dead_letter::headers(
                 &stage,

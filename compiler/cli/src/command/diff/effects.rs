@@ -98,6 +98,16 @@ pub(super) fn of_flow(before: &Value, after: &Value) -> Vec<String> {
                 .to_owned(),
         );
     }
+    let partitions = |spec: &Value| spec["scale"]["max"].as_u64().unwrap_or(1);
+    match (partitions(before), partitions(after)) {
+        (few, many) if few < many => effects.push(format!(
+            "messages are spread over {many} partitions, and keep their order within one alone"
+        )),
+        (many, few) if many > few => effects.push(format!(
+            "{few} of {many} partitions stay: what waits on the others is read to the end, too"
+        )),
+        _ => {}
+    }
     match (before["suspend"] == true, after["suspend"] == true) {
         (false, true) => effects.push("it stops: what is under way waits".to_owned()),
         (true, false) => effects.push("it goes on: what waited is delivered first".to_owned()),
@@ -148,6 +158,17 @@ mod tests {
         let after = json!({"b": {"c": []}, "e": {}});
         let patch = json!({"a": null, "b": {"c": [], "d": null}, "e": {}});
         assert_eq!(turning(&before, &after), patch);
+    }
+
+    #[test]
+    fn other_partitions_are_told_and_other_pods_are_not() {
+        let max = |max: u32| json!({"scale": {"max": max}});
+        let effects = of_flow(&max(2), &max(4));
+        assert!(effects[0].contains("over 4 partitions"), "{effects:?}");
+        let effects = of_flow(&max(4), &json!({}));
+        assert!(effects[0].contains("1 of 4 partitions"), "{effects:?}");
+        let effects = of_flow(&max(4), &json!({"scale": {"max": 4, "replicas": 2}}));
+        assert_eq!(effects.len(), 1, "{effects:?}");
     }
 
     #[test]

@@ -1,0 +1,81 @@
+//! What is known of a Grant.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use vrsky_plan::program::Target;
+use vrsky_plan::{Program, Tenant, TenantId};
+
+use crate::index::{Key, Seen};
+use crate::operator::Operator;
+use crate::status;
+use crate::status::facts::{Apply, End, Facts, GrantFacts, Heard, Planned, Revocation};
+
+impl Operator {
+    pub(super) fn grant<'a>(
+        &'a self,
+        key: &Key,
+        seen: &Seen,
+        mut object: Facts<'a>,
+        owner: Option<&Tenant>,
+        readers: &BTreeMap<&str, Vec<&'a TenantId>>,
+        now: Timestamp,
+    ) -> GrantFacts<'a> {
+        let name = format!("{}/{}", key.namespace, key.name);
+        let spec = &seen.data["spec"];
+        let expires = spec["expires"]
+            .as_str()
+            .and_then(|text| text.parse::<Timestamp>().ok());
+        let end = if spec["revoked"] == true {
+            Some(End::Revoked)
+        } else if expires.is_some_and(|expires| expires <= now) {
+            Some(End::Expired)
+        } else {
+            None
+        };
+        let readers = readers.get(name.as_str()).map_or(&[][..], Vec::as_slice);
+        // The worse of both sides.
+        for id in readers {
+            if object.apply == Apply::Done {
+                object.apply = self.applied_to(id);
+            }
+        }
+        let revocation = self.revoked.get(&name).map(|revoked| Revocation {
+            at: Timestamp::from_millisecond(i64::try_from(revoked.at_ms).unwrap_or_default())
+                .unwrap_or_default(),
+            messages_removed: revoked.purged,
+        });
+        let topic = spec["topic"].as_str().unwrap_or_default();
+        let created = seen.metadata.creation_timestamp.as_ref();
+        let created = created.map_or(Timestamp::MIN, |time| time.0);
+        GrantFacts {
+            object,
+            end,
+            readers: readers.len(),
+            publishers_behind: owner
+                .is_some_and(|tenant| self.publishers_behind(tenant, topic, now)),
+            // Not that of a former one of the same name.
+            revocation: revocation.filter(|revocation| revocation.at >= created),
+        }
+    }
+
+    /// Whether a process that publishes to a topic that is shared runs an older program.
+    fn publishers_behind(&self, tenant: &Tenant, topic: &str, now: Timestamp) -> bool {
+        let publishes = |program: &Program| {
+            let outputs = program.stages.values().flat_map(|it| it.outputs.values());
+            let mut targets = outputs.map(|output| &output.target);
+            let shared = format!("x.{topic}");
+            targets.any(|target| match target {
+                Target::Topic { publish, .. } => publish.iter().any(|it| it.as_str() == shared),
+                _ => false,
+            })
+        };
+        tenant.programs.iter().any(|(flow, program)| {
+            if !publishes(program) {
+                return false;
+            }
+            let heard: Vec<Heard<'_>> = self.reports.heard(&tenant.id, flow).collect();
+            status::is_behind(&Planned::from(&**program), &heard, now)
+        })
+    }
+}
