@@ -3,7 +3,7 @@
 //! Used by `vrsky dev` and by the operator alike, so that development and production differ in
 //! nothing but addresses. [`Keys`] hold the secrets and are kept by the caller; [`Server`] runs a
 //! private nats-server; [`Broker`] compares what is with a [`vrsky_plan::Plan`] and writes the
-//! difference; [`dead_letters`] works with a tenant's own credentials and nothing else.
+//! difference; [`dead_letters`] and [`transit`] work with a tenant's own credentials and nothing else.
 
 pub mod applied;
 pub mod broker;
@@ -13,6 +13,7 @@ pub mod jwt;
 pub mod keys;
 pub mod reports;
 pub mod server;
+pub mod transit;
 pub mod waiting;
 
 mod accounts;

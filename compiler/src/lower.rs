@@ -48,7 +48,7 @@ pub(crate) fn lower(
             name.clone(),
             tenant::Tenant {
                 id: tenant.id.clone(),
-                limits: storage::limits(tenant, replicas),
+                limits: storage::limits(tenant, &programs, replicas),
                 streams: storage::streams(tenant, !shared.is_empty(), replicas),
                 roles: roles::roles(tenant, &shared),
                 imports,

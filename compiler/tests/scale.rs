@@ -106,6 +106,19 @@ fn what_comes_from_another_tenant_is_spread_behind_the_first_stage() {
 }
 
 #[test]
+fn an_account_has_room_for_the_consumers_of_each_partition() {
+    let consumers = |plan: &Plan| {
+        let tenant = plan
+            .tenants
+            .iter()
+            .find(|(name, _)| name.as_str() == "acme");
+        tenant.unwrap().1.limits.consumers
+    };
+    let (one, sixteen) = (plan("{}", "{}"), plan("{max: 16}", "{}"));
+    assert_eq!(consumers(&sixteen) - consumers(&one), 15 * 21 * 4 * 2);
+}
+
+#[test]
 fn a_number_of_pods_stands_for_itself_and_one_is_not_said() {
     let scale = |written: &str| program(&self::plan(written, "{}"), "bill").scale;
     let between = |min, max, backlog_per_pod, idle_seconds| {

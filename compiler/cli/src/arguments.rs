@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use cluster::{Access, Bootstrap, Diff, Finalize, Lag, Tenant, Trace};
+pub(crate) use cluster::{Access, Bootstrap, Diff, Finalize, Lag, Tap, Tenant, Trace};
 pub(crate) use dlq::{Dlq, DlqAction, DlqSelection, DlqServer};
 
 /// Integrations that are compiled: check, plan and run a folder of manifests.
@@ -87,6 +87,8 @@ pub(crate) enum Command {
     Trace(Trace),
     /// Say what waits in a cluster, flow by flow.
     Lag(Lag),
+    /// Look at messages on their way through a flow in a cluster, and leave a trace of it.
+    Tap(Tap),
     /// Print what applying manifests to a cluster would change, and what becomes of pending messages.
     Diff(Diff),
     /// Let go of an object whose operator is gone for good.

@@ -136,6 +136,22 @@ impl Cluster {
             Found::Hidden => Ok(Found::Hidden),
         }
     }
+
+    /// The flows of a namespace, or of all.
+    pub(crate) async fn flows(&self, namespace: Option<&str>) -> anyhow::Result<Vec<Value>> {
+        match self.list_in(Kind::Ours("flows"), namespace, "").await? {
+            Found::There(flows) => Ok(flows),
+            Found::Missing => {
+                anyhow::bail!("VRSky is not in this cluster; next: kubectl vrsky check --pre")
+            }
+            Found::Hidden => anyhow::bail!("you may not list flows in {}", place(namespace)),
+        }
+    }
+}
+
+/// A namespace, or all, for people.
+pub(crate) fn place(namespace: Option<&str>) -> String {
+    namespace.map_or_else(|| "all namespaces".to_owned(), safe::line)
 }
 
 impl Kind {

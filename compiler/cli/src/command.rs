@@ -13,6 +13,8 @@ mod lag;
 mod new;
 mod plan;
 mod preflight;
+mod support;
+mod tap;
 mod trace;
 
 use crate::arguments::{Command, Dlq, DlqAction, Tenant};
@@ -35,6 +37,7 @@ pub(crate) fn run(command: Command, screen: Screen) -> anyhow::Result<Exit> {
         Command::Dlq(arguments) => dlq::run(&arguments, screen),
         Command::Trace(arguments) => trace::run(&arguments, screen),
         Command::Lag(arguments) => lag::run(&arguments, screen),
+        Command::Tap(arguments) => tap::run(&arguments, screen),
         Command::Diff(arguments) => diff::run(&arguments, screen),
         Command::Finalize(arguments) => finalize::run(&arguments, screen),
         Command::Tenant(Tenant::Bootstrap(arguments)) => bootstrap::run(&arguments, screen),

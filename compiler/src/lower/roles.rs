@@ -48,13 +48,16 @@ fn runtime(id: &TenantId, shared: &BTreeSet<&str>) -> Permissions {
     }
 }
 
-/// Reads dead letters, removes them, and puts their messages back onto edges.
+/// Reads dead letters, removes them, and puts their messages back onto edges, where it may look at
+/// what lies there.
 fn support(id: &TenantId) -> Permissions {
     let dead = id.dead_letter_stream();
+    let transit = id.transit_stream();
     let mut publish = vec![
         "e.>".to_owned(),
         format!("$JS.API.DIRECT.GET.{dead}"),
         format!("$JS.API.DIRECT.GET.{dead}.>"),
+        format!("$JS.API.DIRECT.GET.{transit}"),
         format!("$JS.API.STREAM.INFO.{dead}"),
         format!("$JS.API.STREAM.MSG.DELETE.{dead}"),
         format!("$JS.API.STREAM.MSG.GET.{dead}"),

@@ -1,6 +1,10 @@
 //! Streams and account limits, from quotas.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use vrsky_plan::tenant::{Limits, Stream, StreamRole};
+use vrsky_plan::{FlowId, Program};
 
 use crate::signature::Tenant;
 
@@ -52,8 +56,16 @@ pub(super) fn streams(tenant: &Tenant, shared: bool, replicas: usize) -> Vec<Str
 }
 
 /// The account's limits.
-pub(super) fn limits(tenant: &Tenant, replicas: usize) -> Limits {
-    let flows = i64::from(tenant.flows);
+pub(super) fn limits(
+    tenant: &Tenant,
+    programs: &BTreeMap<FlowId, Arc<Program>>,
+    replicas: usize,
+) -> Limits {
+    // A flow that is spread counts as often as it has partitions.
+    let more = programs
+        .values()
+        .map(|program| program.partitions.saturating_sub(1));
+    let flows = i64::from(tenant.flows) + i64::from(more.sum::<u32>());
     Limits {
         disk_storage: signed(tenant.storage.saturating_mul(replicas as u64)),
         memory_storage: 256 << 20,

@@ -163,6 +163,23 @@ fn trace_finds_the_first_failure_with_the_rights_of_whoever_asks() {
     let (code, said, _) = ada.run(&["trace", "orders", "-n", "acme", "-o", "name"]);
     assert_eq!((code, said.trim()), (1, "pod/vrsky-runtime-1"));
 
+    // All flows, a line each: of the namespace; of all, for who may list them.
+    let (code, said, _) = ada.run(&["trace", "-n", "acme", "-o", "name"]);
+    assert_eq!((code, said.trim()), (1, "pod/vrsky-runtime-1"));
+    let (code, said, _) = ada.run(&["trace", "-n", "acme"]);
+    let line = said.lines().find(|line| line.contains("orders")).unwrap();
+    assert!(
+        line.contains('✘') && line.contains("pod/vrsky-runtime-1"),
+        "{said}"
+    );
+    assert_eq!(code, 1);
+    let (code, _, complained) = ada.run(&["trace", "-A"]);
+    assert_eq!(code, 2);
+    assert!(
+        complained.contains("you may not list flows in all namespaces"),
+        "{complained}"
+    );
+
     // Somebody who sees our kinds alone.
     let bob = furnish(kubectl, "bob", "vrsky-view");
     let (code, said, _) = bob.run(&["trace", "orders", "-n", "acme", "-o", "json"]);
@@ -381,7 +398,7 @@ fn preflight_names_a_page_for_each_check_that_fails() {
         "{said}"
     );
     let pages = said.lines().filter(|line| line.contains("/docs/")).count();
-    let failed = said.lines().filter(|line| line.starts_with('✘')).count();
+    let failed = said.lines().filter(|line| line.contains('✘')).count();
     assert_eq!(pages, failed, "{said}");
     let bob = furnish(api.kubectl(), "bob", "view");
     let (code, said, complained) = bob.run(&["check", "--pre", "-n", "acme"]);

@@ -1,5 +1,6 @@
-//! Dead letters in a cluster, by `kubectl vrsky dlq` with the rights of a tenant's people: listed, shown,
-//! sent on their way again, dropped; and out of reach for everybody else.
+//! Messages of a tenant in a cluster, with the rights of its people: looked at on their way by
+//! `kubectl vrsky tap`; given up, and listed, shown, sent on their way again and dropped by
+//! `kubectl vrsky dlq`; and out of reach for everybody else.
 #![allow(
     clippy::similar_names,
     clippy::unwrap_used,
@@ -7,20 +8,40 @@
     missing_docs
 )]
 
+use std::collections::BTreeSet;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use vrsky_e2e::cluster::Kubectl;
 use vrsky_e2e::installed::{Installed, SOON};
+use vrsky_e2e::orders::Order;
 use vrsky_e2e::poster::Poster;
 use vrsky_e2e::{Answer, Receiver, program, warehouse};
 
 /// `vrsky dlq … --cluster -n <namespace>`, which is what `kubectl vrsky dlq …` runs.
 fn dlq(person: &Kubectl, namespace: &str, arguments: &[&str]) -> Output {
+    vrsky(
+        person,
+        namespace,
+        &[&["dlq", "--cluster"], arguments].concat(),
+    )
+}
+
+/// `vrsky tap flow/orders`.
+fn tap(person: &Kubectl, namespace: &str, arguments: &[&str]) -> Output {
+    vrsky(
+        person,
+        namespace,
+        &[&["tap", "flow/orders"], arguments].concat(),
+    )
+}
+
+fn vrsky(person: &Kubectl, namespace: &str, arguments: &[&str]) -> Output {
     Command::new(program::vrsky().unwrap())
-        .arg("dlq")
         .args(arguments)
-        .args(["--cluster", "--output=json", "-n", namespace])
+        .arg("--output=json")
+        .args((!namespace.is_empty()).then(|| format!("--namespace={namespace}")))
         .arg("--kubeconfig")
         .arg(person.kubeconfig())
         .output()
@@ -40,7 +61,7 @@ fn refused(output: &Output, why: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn people_of_a_tenant_redrive_what_was_given_up() {
+async fn people_of_a_tenant_see_what_passes_and_redrive_what_was_given_up() {
     let installed = Installed::fresh().await.unwrap();
     let receiver = Receiver::listen(&installed.host(), false).await.unwrap();
     installed.tenant("acme", "").unwrap();
@@ -52,10 +73,52 @@ async fn people_of_a_tenant_redrive_what_was_given_up() {
     let bob = kubectl.as_person("bob", "view", "acme").unwrap();
     let mallory = kubectl.as_person("mallory", "edit", "globex").unwrap();
 
-    receiver.answer(warehouse::PATH, Answer::status(400));
+    // The warehouse thinks for long, and refuses then.
+    let refusal = Answer {
+        delay: Duration::from_secs(8),
+        ..Answer::status(400)
+    };
+    receiver.answer(warehouse::PATH, refusal);
     let service = installed.service("acme", "vrsky-runtime").unwrap();
     let poster = Poster::to(format!("{service}/acme/orders"));
     warehouse::post(&poster, 0..3).await.unwrap();
+
+    // On their way they are seen, as often as wanted: their looks, and their values by asking for them.
+    let seen = done(&tap(&eve, "acme", &["--count=3"]));
+    let payloads = seen.as_array().unwrap().iter().map(|it| &it["payload"]);
+    assert_eq!(
+        payloads.collect::<Vec<_>>(),
+        vec![&json!({"id": "string"}); 3]
+    );
+    assert!(!seen.to_string().contains(&Order(0).id()), "{seen:#}");
+    let seen = done(&tap(&eve, "acme", &["--count=3", "--edge=in", "--reveal"]));
+    let ids = seen.as_array().unwrap().iter();
+    let ids = ids.map(|it| it["payload"]["id"].as_str().unwrap().to_owned());
+    assert_eq!(ids.collect::<BTreeSet<_>>(), warehouse::ids(0..3));
+    refused(&tap(&bob, "acme", &[]), "nothing is shown without an Event");
+    refused(&tap(&mallory, "acme", &[]), "you may not see flows");
+    refused(
+        &tap(&mallory, "globex", &[]),
+        "there is no flow orders in globex",
+    );
+    // Who looked can be read on the flow.
+    let events = kubectl.get(&["events", "-n", "acme", "--field-selector=reason=Tapped"]);
+    let events = events.unwrap();
+    let mut notes = Vec::new();
+    for event in events["items"].as_array().unwrap() {
+        assert_eq!(event["involvedObject"]["kind"], "Flow");
+        assert_eq!(event["involvedObject"]["name"], "orders");
+        notes.push(event["message"].as_str().unwrap());
+    }
+    notes.sort_unstable();
+    assert_eq!(
+        notes,
+        [
+            "eve looks at up to 3 messages of all edges, without their values",
+            "eve looks at up to 3 messages of the edge in, with their values",
+        ]
+    );
+
     let listed = || {
         let listed = done(&dlq(&eve, "acme", &["ls"]));
         (listed.as_array()?.len() == 3).then_some(listed)
@@ -65,6 +128,9 @@ async fn people_of_a_tenant_redrive_what_was_given_up() {
     assert_eq!(listed[0]["tenant"], "acme");
     assert_eq!(listed[0]["flow"], "acme/orders");
     assert!(listed[0]["error"].to_string().contains("400"), "{listed:#}");
+
+    let everywhere = done(&vrsky(kubectl, "", &["dlq", "ls", "--cluster", "-A"]));
+    assert_eq!(everywhere, listed);
 
     // Out of reach for who may only look, and for everybody elsewhere.
     refused(&dlq(&bob, "acme", &["ls"]), "you may not read the Secret");

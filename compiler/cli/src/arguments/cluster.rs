@@ -32,14 +32,19 @@ pub(crate) struct Access {
 Examples:
   kubectl vrsky trace flow/orders -n acme
   kubectl describe -n acme $(kubectl vrsky trace orders -n acme -o name)
+  kubectl vrsky trace -A
 
 Follows a flow to what it needs: its conditions, connectors and topics, the Deployment, the pods.
 Marks the first that fails, and says what to do. What you may not read is said to be so.
+Of several flows one line each, with the first that fails.
 Exit code 1: something fails.")]
 pub(crate) struct Trace {
-    /// The flow: `flow/NAME`, or its name alone.
+    /// The flow: `flow/NAME`, or its name alone. Default: all of the namespace.
     #[arg(value_name = "FLOW")]
-    pub(crate) flow: String,
+    pub(crate) flow: Option<String>,
+    /// All namespaces.
+    #[arg(short = 'A', long, conflicts_with_all = ["namespace", "flow"])]
+    pub(crate) all_namespaces: bool,
     #[command(flatten)]
     pub(crate) access: Access,
 }
@@ -60,6 +65,36 @@ pub(crate) struct Lag {
     /// All namespaces.
     #[arg(short = 'A', long, conflicts_with_all = ["namespace", "flow"])]
     pub(crate) all_namespaces: bool,
+    #[command(flatten)]
+    pub(crate) access: Access,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl vrsky tap flow/orders -n acme
+  kubectl vrsky tap orders -n acme --edge sink-erp --count 3 --reveal
+
+Shows what lies on the flow's edges, the oldest first, then what comes: a sample, since what is
+finished between two looks is not seen. Nothing is taken away or held up. Of payloads only names and
+types are shown, unless you ask for the values. An Event on the flow says first who looks, and at
+what. It takes what the role `edit` has: to write Events, to read Secrets, and to exec into pods.")]
+pub(crate) struct Tap {
+    /// The flow: `flow/NAME`, or its name alone.
+    #[arg(value_name = "FLOW")]
+    pub(crate) flow: String,
+    /// Only this edge, as `lag` names it. Default: all of the flow.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) edge: Option<String>,
+    /// At most so many messages.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(crate) count: u64,
+    /// For so many seconds at most.
+    #[arg(long = "for", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: u64,
+    /// Show values.
+    #[arg(long)]
+    pub(crate) reveal: bool,
     #[command(flatten)]
     pub(crate) access: Access,
 }

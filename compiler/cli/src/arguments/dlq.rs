@@ -62,6 +62,9 @@ pub(crate) enum DlqAction {
         /// Only this flow, `<namespace>/<name>`.
         #[arg(long)]
         flow: Option<String>,
+        /// In a cluster: of all namespaces whose support you may be.
+        #[arg(short = 'A', long, conflicts_with_all = ["tenant", "namespace", "nats"])]
+        all_namespaces: bool,
         /// At most so many of a tenant.
         #[arg(long, default_value_t = 100)]
         limit: usize,

@@ -1,33 +1,23 @@
 //! `vrsky dlq`: what was given up on, and another chance for it.
 
-mod cluster;
-
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::Context as _;
-use async_nats::{Client, ConnectOptions};
+use async_nats::ConnectOptions;
 use serde_json::json;
 use vrsky_broker::dead_letters::{self, DeadLetter};
-use vrsky_broker::keys::user_name;
 use vrsky_plan::{FlowId, TenantId, TenantName};
 
+use super::support::{self, Account};
 use crate::arguments::{self, DlqAction, DlqSelection, DlqServer};
+use crate::cluster::{Cluster, Found};
 use crate::dev::{creds_file, state};
 use crate::output::{BOLD, DIM, Exit, GOOD, Screen};
 use crate::safe;
 
-/// How long the server may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// `--all` takes up to this many at once.
 const ALL: usize = 100_000;
-
-/// One tenant's account, as its support sees it.
-struct Account {
-    tenant: String,
-    id: TenantId,
-    client: Client,
-}
 
 pub(super) fn run(arguments: &arguments::Dlq, screen: Screen) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -43,9 +33,15 @@ async fn act(arguments: &arguments::Dlq, screen: Screen) -> anyhow::Result<()> {
         DlqAction::Ls {
             tenant,
             flow,
+            all_namespaces,
             limit,
         } => {
+            anyhow::ensure!(
+                server.cluster || !all_namespaces,
+                "namespaces are in a cluster: `kubectl vrsky dlq ls -A`, or --cluster"
+            );
             let accounts = match tenant {
+                None if *all_namespaces => everywhere(server, screen).await?,
                 Some(tenant) => vec![connect(server, tenant).await?],
                 None if server.cluster => vec![in_cluster(server, None).await?],
                 None => {
@@ -124,12 +120,14 @@ async fn connect(server: &DlqServer, tenant: &str) -> anyhow::Result<Account> {
         .await
         .with_context(|| format!("cannot read {}", creds.display()))?;
     let id = TenantId::new(id)?;
-    let client = as_support(&url, &id, credentials).await.with_context(|| {
-        format!(
-            "cannot connect to {url} as support of {}",
-            safe::line(tenant)
-        )
-    })?;
+    let client = support::connect(&url, &id, credentials)
+        .await
+        .with_context(|| {
+            format!(
+                "cannot connect to {url} as support of {}",
+                safe::line(tenant)
+            )
+        })?;
     Ok(Account {
         tenant: tenant.to_owned(),
         id,
@@ -139,42 +137,38 @@ async fn connect(server: &DlqServer, tenant: &str) -> anyhow::Result<Account> {
 
 /// The account of the tenant whose namespace it is.
 async fn in_cluster(server: &DlqServer, wanted: Option<&str>) -> anyhow::Result<Account> {
-    let reached = cluster::reach(&server.access, wanted).await?;
-    let tenant = reached.tenant.clone();
-    let id = TenantId::new(reached.id.clone())?;
-    let credentials = ConnectOptions::with_credentials(&reached.credentials)
-        .context("the credentials cannot be read")?
-        .ignore_discovered_servers();
-    match as_support(&reached.url, &id, credentials).await {
-        Ok(client) => Ok(Account { tenant, id, client }),
-        Err(error) => {
-            let complaint = reached.complaint().await;
-            let error = error.context(format!(
-                "cannot connect to NATS as support of {}",
-                safe::line(&tenant)
-            ));
-            Err(if complaint.is_empty() {
-                error
-            } else {
-                anyhow::anyhow!("{}: {}", error, safe::line(complaint.trim()))
-            })
-        }
-    }
+    support::in_cluster(&Cluster::connect(&server.access).await?, wanted).await
 }
 
-async fn as_support(
-    url: &str,
-    id: &TenantId,
-    credentials: ConnectOptions,
-) -> anyhow::Result<Client> {
-    let connecting = credentials
-        .name("vrsky-dlq")
-        .custom_inbox_prefix(format!("_INBOX_{}", user_name(id, "support")))
-        .request_timeout(Some(PATIENCE))
-        .connection_timeout(PATIENCE)
-        .connect(url);
-    let client = tokio::time::timeout(PATIENCE, connecting);
-    Ok(client.await.context("no answer in time")??)
+/// The accounts of all tenants whose namespaces let this user in.
+async fn everywhere(server: &DlqServer, screen: Screen) -> anyhow::Result<Vec<Account>> {
+    let cluster = Cluster::connect(&server.access).await?;
+    let flows = cluster.flows(None).await?;
+    let namespace = |flow: &serde_json::Value| {
+        let namespace = flow["metadata"]["namespace"].as_str();
+        namespace.unwrap_or_default().to_owned()
+    };
+    let namespaces: BTreeSet<String> = flows.iter().map(namespace).collect();
+    let mut accounts: Vec<Account> = Vec::new();
+    for namespace in namespaces {
+        let client = cluster.client.clone();
+        let cluster = Cluster { client, namespace };
+        // Where this user may not look there is nothing for them to see.
+        let Found::There(support) = support::secret(&cluster).await? else {
+            continue;
+        };
+        if accounts
+            .iter()
+            .any(|account| account.tenant == support.tenant)
+        {
+            continue;
+        }
+        match support::open(&cluster, support).await {
+            Ok(account) => accounts.push(account),
+            Err(error) => screen.note(&format!("{error:#}")),
+        }
+    }
+    Ok(accounts)
 }
 
 /// Address, credentials and id, as the dev server of `--path` wrote them down.

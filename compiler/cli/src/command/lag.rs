@@ -10,7 +10,9 @@ use vrsky_plan::report::Backlog;
 use vrsky_plan::{EdgeName, FlowId};
 
 use crate::arguments;
-use crate::cluster::{Cluster, Found, Kind, RUNTIMES, block_on, condition, flow_name, words};
+use crate::cluster::{
+    Cluster, Found, Kind, RUNTIMES, block_on, condition, flow_name, place, words,
+};
 use crate::output::{Exit, Screen};
 use crate::safe;
 
@@ -59,16 +61,9 @@ async fn look(
     namespace: Option<&str>,
     flow: Option<&str>,
 ) -> anyhow::Result<Vec<Lag>> {
-    let place = namespace.map_or_else(|| "all namespaces".to_owned(), safe::line);
-    let flows = match cluster.list_in(Kind::Ours("flows"), namespace, "").await? {
-        Found::There(flows) => flows,
-        Found::Missing => {
-            anyhow::bail!("VRSky is not in this cluster; next: kubectl vrsky check --pre")
-        }
-        Found::Hidden => anyhow::bail!("you may not list flows in {place}"),
-    };
+    let place = place(namespace);
     let mut lags = Vec::new();
-    for object in flows {
+    for object in cluster.flows(namespace).await? {
         let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
         if flow.is_some_and(|flow| flow != text("name")) {
             continue;

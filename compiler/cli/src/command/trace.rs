@@ -6,6 +6,7 @@
 mod judge;
 mod show;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 
 use crate::arguments;
@@ -26,18 +27,43 @@ struct Situation {
     pods: Found<Vec<Value>>,
 }
 
+/// Flows that are looked at at once.
+const CONCURRENT: usize = 8;
+
 pub(super) fn run(arguments: &arguments::Trace, screen: Screen) -> anyhow::Result<Exit> {
-    let situation = block_on(async {
+    let traces = block_on(async {
         let cluster = Cluster::connect(&arguments.access).await?;
-        look(&cluster, &arguments.flow).await
+        let Some(flow) = &arguments.flow else {
+            return look_at_all(&cluster, arguments.all_namespaces).await;
+        };
+        Ok(vec![judge::judge(&look(&cluster, flow).await?)])
     })?;
-    let trace = judge::judge(&situation);
-    show::show(&trace, screen)?;
-    Ok(if trace.failure.is_none() {
-        Exit::Fine
-    } else {
-        Exit::Findings
-    })
+    match (traces.as_slice(), &arguments.flow) {
+        ([trace], Some(_)) => show::show(trace, screen)?,
+        (traces, _) => show::table(traces, arguments.all_namespaces, screen)?,
+    }
+    let is_fine = traces.iter().all(|trace| trace.failure.is_none());
+    Ok(if is_fine { Exit::Fine } else { Exit::Findings })
+}
+
+/// Reads what all flows of a namespace, or of all, need.
+async fn look_at_all(cluster: &Cluster, everywhere: bool) -> anyhow::Result<Vec<judge::Trace>> {
+    let namespace = (!everywhere).then_some(cluster.namespace.as_str());
+    let flows = cluster.flows(namespace).await?;
+    let looks: Vec<_> = flows
+        .iter()
+        .map(|flow| {
+            let text = |field: &str| flow["metadata"][field].as_str().unwrap_or_default();
+            let (namespace, name) = (text("namespace").to_owned(), text("name").to_owned());
+            let client = cluster.client.clone();
+            async move {
+                let cluster = Cluster { client, namespace };
+                let found = look(&cluster, &name).await?;
+                anyhow::Ok(judge::judge(&found))
+            }
+        })
+        .collect();
+    stream::iter(looks).buffered(CONCURRENT).try_collect().await
 }
 
 /// Reads what the flow needs.

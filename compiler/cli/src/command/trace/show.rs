@@ -12,10 +12,7 @@ pub(super) fn show(trace: &Trace, screen: Screen) -> anyhow::Result<()> {
         return screen.document(trace);
     }
     if screen.is_name() {
-        // Not all that fails is an object (`manifest`, `VRS0402 spec…`); what it belongs to is.
-        let is_object = |what: &&String| what.contains('/') && !what.contains(' ');
-        let failure = trace.failure.iter().flatten();
-        if let Some(object) = failure.rev().find(is_object) {
+        if let Some(object) = culprit(trace) {
             screen.say(&safe::line(object));
         }
         return Ok(());
@@ -29,6 +26,57 @@ pub(super) fn show(trace: &Trace, screen: Screen) -> anyhow::Result<()> {
     }
     screen.say(text.trim_end());
     Ok(())
+}
+
+/// Prints several, a line each.
+pub(super) fn table(traces: &[Trace], with_namespace: bool, screen: Screen) -> anyhow::Result<()> {
+    if screen.is_document() {
+        return screen.document(&traces);
+    }
+    if screen.is_name() {
+        for object in traces.iter().filter_map(culprit) {
+            screen.say(&safe::line(object));
+        }
+        return Ok(());
+    }
+    if traces.is_empty() {
+        screen.say("no flows");
+        return Ok(());
+    }
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    let mut header = vec!["", "FLOW", "FAILS", "SAYS"];
+    if with_namespace {
+        header.insert(1, "NAMESPACE");
+    }
+    table.set_header(header);
+    for trace in traces {
+        let sign = if trace.failure.is_some() {
+            "✘"
+        } else {
+            "✔"
+        };
+        let name = trace.tree.what.trim_start_matches("flow/");
+        let mut row = vec![
+            sign.to_owned(),
+            safe::line(name),
+            safe::line(culprit(trace).map_or("-", String::as_str)),
+            safe::line(&trace.tree.says),
+        ];
+        if with_namespace {
+            row.insert(1, safe::line(&trace.namespace));
+        }
+        table.add_row(row);
+    }
+    screen.say(&table.trim_fmt());
+    Ok(())
+}
+
+/// The object that fails. Not all that fails is one (`manifest`, `VRS0402 spec…`); what it belongs to
+/// is.
+fn culprit(trace: &Trace) -> Option<&String> {
+    let is_object = |what: &&String| what.contains('/') && !what.contains(' ');
+    trace.failure.iter().flatten().rev().find(is_object)
 }
 
 /// A node as lines; `failure` is the way from here to the first thing that is wrong, if it is below.
