@@ -55,6 +55,7 @@ pub(crate) fn lower(
                 programs,
                 workloads,
                 compute: compute::compute(tenant),
+                offers: grants::offers(objects, signatures, name, &tenant.namespaces),
             },
         );
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::index::{Key, Seen};
 use crate::kinds::Kind;
-use crate::names::{FINALIZER, MANAGER, RUNTIME, SUPPORT};
+use crate::names::{FINALIZER, MANAGER, OFFERS, RUNTIME, SUPPORT};
 use crate::reconcile::Action;
 
 /// Writes under way at once.
@@ -85,7 +85,11 @@ impl Writer {
                 Action::Apply(..) => namespaces.contains(key.namespace.as_str()),
                 Action::Delete { .. } => !key.namespace.is_empty(),
             }
-            && (key.kind != Kind::Secret || [RUNTIME, SUPPORT].contains(&key.name.as_str()));
+            && match key.kind {
+                Kind::Secret => [RUNTIME, SUPPORT].contains(&key.name.as_str()),
+                Kind::ConfigMap => key.name == OFFERS,
+                _ => true,
+            };
         if !is_allowed {
             return Err(Error::NotAllowed { key: key.clone() });
         }

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{
-    LimitRange, Namespace, Pod, ResourceQuota, Secret, Service, ServiceAccount,
+    ConfigMap, LimitRange, Namespace, Pod, ResourceQuota, Secret, Service, ServiceAccount,
 };
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -31,6 +31,8 @@ pub enum Kind {
     ResourceQuota,
     /// Made by the operator, where the Tenant asks for it.
     LimitRange,
+    /// Made by the operator, and watched by its one name: others are none of its business.
+    ConfigMap,
     /// Made by the operator.
     ServiceAccount,
     /// Made by the operator, never watched: who may list Secrets can read those of others.
@@ -54,7 +56,7 @@ pub const GATEWAY: (&str, &str) = ("gateway.networking.k8s.io", "v1");
 
 impl Kind {
     /// All that are always watched.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Tenant,
         Self::Topic,
         Self::Connector,
@@ -64,6 +66,7 @@ impl Kind {
         Self::Pod,
         Self::ResourceQuota,
         Self::LimitRange,
+        Self::ConfigMap,
         Self::ServiceAccount,
         Self::NetworkPolicy,
         Self::Deployment,
@@ -81,9 +84,10 @@ impl Kind {
     ];
     /// What the operator makes in tenants' namespaces, in the order in which it is made: what opens
     /// traffic comes last.
-    pub const MADE: [Self; 10] = [
+    pub const MADE: [Self; 11] = [
         Self::ResourceQuota,
         Self::LimitRange,
+        Self::ConfigMap,
         Self::ServiceAccount,
         Self::Secret,
         Self::NetworkPolicy,
@@ -106,6 +110,7 @@ impl Kind {
             Self::Pod => "Pod",
             Self::ResourceQuota => "ResourceQuota",
             Self::LimitRange => "LimitRange",
+            Self::ConfigMap => "ConfigMap",
             Self::ServiceAccount => "ServiceAccount",
             Self::Secret => "Secret",
             Self::NetworkPolicy => "NetworkPolicy",
@@ -139,6 +144,7 @@ impl Kind {
             Self::Pod => erase::<Pod>(),
             Self::ResourceQuota => erase::<ResourceQuota>(),
             Self::LimitRange => erase::<LimitRange>(),
+            Self::ConfigMap => erase::<ConfigMap>(),
             Self::ServiceAccount => erase::<ServiceAccount>(),
             Self::Secret => erase::<Secret>(),
             Self::NetworkPolicy => erase::<NetworkPolicy>(),

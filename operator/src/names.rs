@@ -52,6 +52,9 @@ pub const TENANT_NAME: &str = "tenant";
 /// That Secret's key: the tenant's id in NATS.
 pub const TENANT_ID: &str = "tenant-id";
 
+/// The ConfigMap that says what other tenants let a tenant read.
+pub const OFFERS: &str = "vrsky-grants";
+
 /// The Tenant's ResourceQuota and LimitRange in each of its namespaces.
 pub const COMPUTE: &str = "vrsky-tenant";
 

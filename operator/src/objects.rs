@@ -5,6 +5,7 @@
 mod compute;
 mod deployment;
 mod network_policy;
+mod offers;
 mod way_in;
 
 use std::collections::BTreeMap;
@@ -52,6 +53,8 @@ pub fn desired(plan: &Plan, config: &Config, pods: &BTreeMap<FlowId, u32>) -> Ob
     for (tenant_name, tenant) in &plan.tenants {
         let compute = tenant.compute.iter();
         objects.extend(compute.flat_map(|compute| compute::objects(tenant_name, compute)));
+        let offers = tenant.offers.iter();
+        objects.extend(offers.flat_map(|offers| offers::objects(tenant_name, offers)));
         for workload in &tenant.workloads {
             let context = Context {
                 config,

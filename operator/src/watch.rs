@@ -9,7 +9,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
 
 use crate::kinds::{GATEWAY, Kind};
-use crate::names::MANAGED_BY;
+use crate::names::{MANAGED_BY, OFFERS};
 use crate::own;
 
 /// What a watch said, or why it cannot be had at the moment; it is tried again, with growing pauses.
@@ -44,6 +44,9 @@ pub fn all(
         let mut config = watcher::Config::default().any_semantic();
         if !kind.is_ours() && kind != Kind::Namespace {
             config = config.labels(&format!("{}={}", MANAGED_BY.0, MANAGED_BY.1));
+        }
+        if kind == Kind::ConfigMap {
+            config = config.fields(&format!("metadata.name={OFFERS}"));
         }
         let said = watcher(api, config)
             .default_backoff()

@@ -120,6 +120,7 @@ pub(crate) fn tenant(name: &str) -> Tenant {
         programs: BTreeMap::new(),
         workloads: Vec::new(),
         compute: None,
+        offers: None,
         id,
     }
 }

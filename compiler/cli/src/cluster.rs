@@ -9,6 +9,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client, Config};
 use serde_json::Value;
+use vrsky_plan::report::Backlog;
 
 use crate::arguments::Access;
 use crate::safe;
@@ -19,6 +20,9 @@ pub(crate) const RUNTIMES: &str =
 
 /// How long the API server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where runtimes say how they are.
+const HEALTH: u16 = 8081;
 
 /// The group and version of our kinds.
 pub(crate) const GROUP_VERSION: &str = "vrsky.io/v1alpha1";
@@ -38,6 +42,7 @@ pub(crate) enum Found<T> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Ours(&'static str),
+    ConfigMaps,
     Deployments,
     Leases,
     Pods,
@@ -137,6 +142,25 @@ impl Cluster {
         }
     }
 
+    /// What waits, as one runtime says that it last asked NATS; nothing where it does not answer (yet).
+    pub(crate) async fn backlog(&self, pod: &Value) -> anyhow::Result<Found<Backlog>> {
+        let text = |field: &str| pod["metadata"][field].as_str().unwrap_or_default();
+        let (namespace, name) = (text("namespace"), text("name"));
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{name}:{HEALTH}/proxy/backlog");
+        let request = http::Request::get(path).body(Vec::new())?;
+        match self.client.request_text(request).await {
+            Ok(text) => {
+                let backlog = serde_json::from_str(&text);
+                let backlog = backlog
+                    .with_context(|| format!("{} is of another version", safe::line(name)))?;
+                Ok(Found::There(backlog))
+            }
+            Err(kube::Error::Api(status)) if status.code == 403 => Ok(Found::Hidden),
+            Err(kube::Error::Api(_)) => Ok(Found::Missing),
+            Err(error) => anyhow::bail!(words(&error)),
+        }
+    }
+
     /// The flows of a namespace, or of all.
     pub(crate) async fn flows(&self, namespace: Option<&str>) -> anyhow::Result<Vec<Value>> {
         match self.list_in(Kind::Ours("flows"), namespace, "").await? {
@@ -180,6 +204,7 @@ impl Kind {
                 };
                 ("vrsky.io", "v1alpha1", kind, plural)
             }
+            Self::ConfigMaps => ("", "v1", "ConfigMap", "configmaps"),
             Self::Deployments => ("apps", "v1", "Deployment", "deployments"),
             Self::Leases => ("coordination.k8s.io", "v1", "Lease", "leases"),
             Self::Pods => ("", "v1", "Pod", "pods"),

@@ -30,6 +30,32 @@ pub struct Tenant {
     /// What pods in its namespaces may use of a cluster's nodes. Absent: what the nodes have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compute: Option<Compute>,
+    /// What other tenants let it read, whether or not it does. Absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offers: Option<Offers>,
+}
+
+/// What other tenants let a tenant read, for its people to look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Offers {
+    /// The tenant's namespaces.
+    pub namespaces: BTreeSet<String>,
+    /// By topic, `<owner>/<topic>`.
+    pub topics: BTreeMap<String, Offer>,
+}
+
+/// One topic that another tenant lets a tenant read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Offer {
+    /// The Grant, `<namespace>/<name>`.
+    pub grant: String,
+    /// Until when, RFC 3339; absent: until it is revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// Whether the reader may share topics that carry this data.
+    pub onward: bool,
 }
 
 /// What pods in a tenant's namespaces may use of a cluster's nodes, in Kubernetes' words and notation:

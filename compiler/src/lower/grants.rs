@@ -1,12 +1,13 @@
 //! What a tenant's flows read of other tenants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use vrsky_crds::grant::Revocation;
+use vrsky_crds::grant::{Onward, Revocation};
 use vrsky_plan::grant::{Import, Revocation as Fate};
 use vrsky_plan::program::Source;
+use vrsky_plan::tenant::{Offer, Offers};
 use vrsky_plan::{ConsumerName, EdgeName, FlowId, Program, TenantName};
 
 use super::publish::shared_subject;
@@ -39,6 +40,30 @@ pub(super) fn imports(
         .collect();
     imports.sort();
     imports
+}
+
+/// What others let a tenant read.
+pub(super) fn offers(
+    objects: &[Object],
+    signatures: &Signatures,
+    reader: &TenantName,
+    namespaces: &BTreeSet<String>,
+) -> Option<Offers> {
+    let mut topics = BTreeMap::new();
+    let grants = signatures.grants.iter();
+    for grant in grants.filter(|grant| grant.to == *reader && grant.state == State::Valid) {
+        let offer = Offer {
+            grant: objects[grant.object].full_name(),
+            expires: grant.expires.map(|expires| expires.to_string()),
+            onward: grant.onward == Onward::Allowed,
+        };
+        let name = format!("{}/{}", grant.owner, grant.topic);
+        topics.entry(name).or_insert(offer);
+    }
+    (!topics.is_empty()).then(|| Offers {
+        namespaces: namespaces.clone(),
+        topics,
+    })
 }
 
 fn import(

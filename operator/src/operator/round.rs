@@ -265,10 +265,13 @@ impl Operator {
             .flat_map(|tenant| &tenant.workloads)
             .map(|workload| workload.namespace.as_str())
             .collect();
-        let limited = tenants
-            .filter_map(|tenant| tenant.compute.as_ref())
-            .flat_map(|compute| compute.namespaces.iter().map(String::as_str));
-        let namespaces = limited.chain(running.iter().copied()).collect();
+        let limited = tenants.clone().filter_map(|tenant| tenant.compute.as_ref());
+        let reading = tenants.filter_map(|tenant| tenant.offers.as_ref());
+        let all = limited
+            .map(|compute| &compute.namespaces)
+            .chain(reading.map(|offers| &offers.namespaces));
+        let all = all.flatten().map(String::as_str);
+        let namespaces = all.chain(running.iter().copied()).collect();
         let failed = self.writer.carry_out(actions, &namespaces).await;
         self.credentials
             .retain(|namespace, _| running.contains(namespace.as_str()));

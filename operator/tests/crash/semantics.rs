@@ -316,6 +316,8 @@ impl Asker {
         self.watch("all of it", &all, 5).await;
         let blue = format!("{all}&labelSelector=colour%3Dblue");
         self.watch("while it is blue", &blue, 3).await;
+        let by_name = format!("{all}&fieldSelector=metadata.name%3Dwatched");
+        self.watch("of this name", &by_name, 5).await;
         let old = format!("{TOPICS}?watch=1&resourceVersion=1");
         self.watch("from a version that is forgotten", &old, 1)
             .await;

@@ -155,8 +155,11 @@ impl Room {
             let mut key = Key::new(&self.connection, &self.flow, &edge);
             let lease = match key.read().await {
                 Ok(lease) => lease,
-                // As it was seen last.
+                // As it was seen last: time in which nobody can look does not count.
                 Err(reason) => {
+                    if let Some((_, first)) = self.seen.get_mut(&seat) {
+                        *first = Instant::now();
+                    }
                     tracing::debug!(event = "seat_unread", flow = %self.flow, seat, %reason);
                     continue;
                 }

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
+use serde_json::Value;
 use vrsky_e2e::chart::NAMESPACE;
 use vrsky_e2e::installed::{Installed, SOON, condition};
 use vrsky_e2e::poster::Poster;
@@ -76,6 +77,17 @@ async fn whoever_is_killed_on_the_way_nothing_is_lost() {
     installed.tenant("globex", "").unwrap();
     kubectl.apply(acme()).unwrap();
     kubectl.apply(&grant(false)).unwrap();
+    // The people of globex see what they are offered, before anybody reads it.
+    let gwen = kubectl.as_person("gwen", "view", "globex").unwrap();
+    let offered = || {
+        let map = gwen.get(&["configmap", "vrsky-grants", "-n", "globex"]);
+        map.ok().map(|map| map["data"].clone())
+    };
+    let offers = vrsky_e2e::until(SOON, offered).await.unwrap();
+    let offer: Value = serde_json::from_str(offers["acme.orders"].as_str().unwrap()).unwrap();
+    assert_eq!(offer["topic"], "acme/orders");
+    assert_eq!(offer["grant"], "acme/orders-for-globex");
+    assert_eq!(offer["onward"], "Forbidden");
     kubectl.apply(&globex(receiver.url())).unwrap();
     installed.ready("acme", "flow/shop").await.unwrap();
     installed.ready("globex", "flow/fulfil").await.unwrap();
@@ -147,6 +159,8 @@ async fn whoever_is_killed_on_the_way_nothing_is_lost() {
     );
     warehouse::post(&poster, 3_000..3_300).await.unwrap();
     arrived(0..3_000, 0..0).await;
+    let is_gone = || offered().is_none().then_some(());
+    vrsky_e2e::until(SOON, is_gone).await.unwrap();
 
     // Given back: what is published from now on arrives, what was published meanwhile never does.
     kubectl.apply(&grant(false)).unwrap();

@@ -2,22 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
-use serde_json::Value;
 use vrsky_plan::report::Backlog;
 use vrsky_plan::{EdgeName, FlowId};
 
 use crate::arguments;
-use crate::cluster::{
-    Cluster, Found, Kind, RUNTIMES, block_on, condition, flow_name, place, words,
-};
+use crate::cluster::{Cluster, Found, Kind, RUNTIMES, block_on, condition, flow_name, place};
 use crate::output::{Exit, Screen};
 use crate::safe;
 
-/// Where runtimes say how they are.
-const PORT: u16 = 8081;
 /// Runtimes that are asked at once.
 const CONCURRENT: usize = 16;
 
@@ -88,11 +82,19 @@ async fn look(
     let running = pods
         .iter()
         .filter(|pod| pod["status"]["phase"] == "Running");
-    let asked: Vec<_> = running.map(|pod| backlog(cluster, pod)).collect();
-    let found: Vec<Backlog> = stream::iter(asked)
+    let asked: Vec<_> = running.map(|pod| cluster.backlog(pod)).collect();
+    let found: Vec<Found<Backlog>> = stream::iter(asked)
         .buffer_unordered(CONCURRENT)
         .try_collect()
         .await?;
+    let found = found.into_iter().map(|found| match found {
+        Found::There(backlog) => Ok(backlog),
+        Found::Missing => Ok(Backlog::new()),
+        Found::Hidden => anyhow::bail!(
+            "you may not ask the runtimes in {place}: it takes `get` on pods/proxy, as in the role `edit`"
+        ),
+    });
+    let found: Vec<Backlog> = found.collect::<anyhow::Result<_>>()?;
     for (flow, edges) in found.into_iter().flatten() {
         let Some(lag) = lags.iter_mut().find(|lag| lag.flow == flow) else {
             continue;
@@ -104,24 +106,6 @@ async fn look(
         }
     }
     Ok(lags)
-}
-
-/// What waits, as one runtime says; nothing where it does not answer (yet).
-async fn backlog(cluster: &Cluster, pod: &Value) -> anyhow::Result<Backlog> {
-    let text = |field: &str| pod["metadata"][field].as_str().unwrap_or_default();
-    let (namespace, name) = (text("namespace"), text("name"));
-    let path = format!("/api/v1/namespaces/{namespace}/pods/{name}:{PORT}/proxy/backlog");
-    let request = http::Request::get(path).body(Vec::new())?;
-    match cluster.client.request_text(request).await {
-        Ok(text) => serde_json::from_str(&text)
-            .with_context(|| format!("{} is of another version", safe::line(name))),
-        Err(kube::Error::Api(status)) if status.code == 403 => anyhow::bail!(
-            "you may not ask the runtimes in {}: it takes `get` on pods/proxy, as in the role `edit`",
-            safe::line(namespace)
-        ),
-        Err(kube::Error::Api(_)) => Ok(Backlog::new()),
-        Err(error) => anyhow::bail!(words(&error)),
-    }
 }
 
 fn show(lags: &[Lag], all_namespaces: bool, screen: Screen) {

@@ -6,8 +6,11 @@
 mod judge;
 mod show;
 
+use std::collections::BTreeMap;
+
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
+use vrsky_plan::{EdgeName, FlowId};
 
 use crate::arguments;
 use crate::cluster::{Cluster, Found, Kind, block_on, flow_name};
@@ -25,6 +28,8 @@ struct Situation {
     /// The Deployment's name, and itself.
     deployment: (String, Found<Value>),
     pods: Found<Vec<Value>>,
+    /// What waits on the flow's edges that each pod reads, by the pod's name.
+    edges: BTreeMap<String, Found<BTreeMap<EdgeName, u64>>>,
 }
 
 /// Flows that are looked at at once.
@@ -81,12 +86,11 @@ async fn look(cluster: &Cluster, wanted: &str) -> anyhow::Result<Situation> {
     };
     let mut references = Vec::new();
     for (kind, name) in named(&flow) {
-        let plural = if kind == "topic" {
-            "topics"
-        } else {
-            "connectors"
+        let found = match kind {
+            "topic" => cluster.get(Kind::Ours("topics"), &name).await?,
+            "grant" => offer(cluster, &name).await?,
+            _ => cluster.get(Kind::Ours("connectors"), &name).await?,
         };
-        let found = cluster.get(Kind::Ours(plural), &name).await?;
         references.push((kind, name, found));
     }
     // Tier Dedicated: a Deployment of its own. Tier Shared: one for all flows of the namespace.
@@ -101,6 +105,22 @@ async fn look(cluster: &Cluster, wanted: &str) -> anyhow::Result<Situation> {
     }
     let selector = format!("app.kubernetes.io/instance={}", deployment.0);
     let pods = cluster.list(Kind::Pods, &selector).await?;
+    let id = FlowId::new(namespace, name)?;
+    let mut edges = BTreeMap::new();
+    if let Found::There(pods) = &pods {
+        for pod in pods
+            .iter()
+            .filter(|pod| pod["status"]["phase"] == "Running")
+        {
+            let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+            let found = match cluster.backlog(pod).await? {
+                Found::There(mut backlog) => Found::There(backlog.remove(&id).unwrap_or_default()),
+                Found::Missing => Found::Missing,
+                Found::Hidden => Found::Hidden,
+            };
+            edges.insert(name.to_owned(), found);
+        }
+    }
     Ok(Situation {
         namespace: namespace.clone(),
         name: name.to_owned(),
@@ -108,11 +128,24 @@ async fn look(cluster: &Cluster, wanted: &str) -> anyhow::Result<Situation> {
         references,
         deployment,
         pods,
+        edges,
     })
 }
 
-/// What a flow names in its own namespace: topics and connectors. Builtin connectors, which nobody
-/// can look at, are left out, and so is what belongs to other tenants.
+/// What the ConfigMap `vrsky-grants` says of another tenant's topic, `<owner>/<topic>`.
+async fn offer(cluster: &Cluster, topic: &str) -> anyhow::Result<Found<Value>> {
+    let offers = cluster.get(Kind::ConfigMaps, "vrsky-grants").await?;
+    let Found::There(offers) = offers else {
+        return Ok(offers);
+    };
+    let offer = offers["data"][topic.replace('/', ".")].as_str();
+    let offer = offer.and_then(|offer| serde_json::from_str(offer).ok());
+    Ok(offer.map_or(Found::Missing, Found::There))
+}
+
+/// What a flow names: topics and connectors of its own namespace, and the grant by which it reads
+/// another tenant's topic, by that. Builtin connectors, which nobody can look at, are left out, and so
+/// are those of other tenants.
 fn named(flow: &Value) -> Vec<(&'static str, String)> {
     const BUILTIN: [&str; 6] = ["webhook", "schedule", "generate", "file", "http", "log"];
     let spec = &flow["spec"];
@@ -127,11 +160,14 @@ fn named(flow: &Value) -> Vec<(&'static str, String)> {
         .chain(on_error)
     {
         for kind in ["topic", "connector"] {
-            if let Some(name) = end[kind].as_str()
-                && !name.contains('/')
-                && !(kind == "connector" && BUILTIN.contains(&name))
-            {
-                all.push((kind, name.to_owned()));
+            let Some(name) = end[kind].as_str() else {
+                continue;
+            };
+            match (kind, name.contains('/')) {
+                ("topic", true) => all.push(("grant", name.to_owned())),
+                ("connector", _) if BUILTIN.contains(&name) => {}
+                (kind, false) => all.push((kind, name.to_owned())),
+                _ => {}
             }
         }
     }

@@ -67,6 +67,10 @@ impl Route {
         path.resource == self.resource
             && (self.namespace.is_empty() || self.namespace == path.namespace)
             && self.label.as_ref().is_none_or(has)
+            && self
+                .only
+                .as_ref()
+                .is_none_or(|name| object["metadata"]["name"] == **name)
     }
 }
 

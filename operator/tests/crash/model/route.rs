@@ -15,6 +15,8 @@ pub(crate) struct Route {
     pub(crate) version: u64,
     /// `label=value` that objects have to have.
     pub(crate) label: Option<(String, String)>,
+    /// The one name that objects may have.
+    pub(crate) only: Option<String>,
     pub(crate) manager: String,
     pub(crate) force: bool,
     /// The first parameter that the model does not know.
@@ -45,6 +47,7 @@ impl Route {
             watches: false,
             version: 0,
             label: None,
+            only: None,
             manager: String::new(),
             force: false,
             unknown: None,
@@ -60,6 +63,10 @@ impl Route {
                 "labelSelector" => {
                     let (label, value) = value.split_once('=')?;
                     route.label = Some((label.to_owned(), value.to_owned()));
+                }
+                "fieldSelector" => {
+                    let name = value.strip_prefix("metadata.name=")?;
+                    route.only = Some(name.to_owned());
                 }
                 // The model's lists are never so long, and its watches never end by themselves.
                 "limit" | "timeoutSeconds" | "allowWatchBookmarks" | "resourceVersionMatch" => {}

@@ -83,10 +83,27 @@ fn the_operator_stays_within_its_bounds(it: &Installed) {
         "cannot patch resource \"resourcequotas\"",
     );
 
+    // What others share with a tenant: by this name, to watch too.
+    try_apply(operator, &config_like("ConfigMap", "vrsky-grants", &mine)).unwrap();
+    refused(
+        try_apply(operator, &config_like("ConfigMap", "other", &mine)),
+        "cannot patch resource \"configmaps\"",
+    );
+    let named = "--field-selector=metadata.name=vrsky-grants";
+    operator.run(&["get", "configmaps", "-A", named]).unwrap();
+    for arguments in [
+        ["get", "configmaps", "-A"].as_slice(),
+        &["get", "configmaps", "-n", "acme"],
+        &["get", "configmap", "kube-root-ca.crt", "-n", "acme"],
+    ] {
+        let result = operator.run(arguments).map_err(|error| error.to_string());
+        refused(result, "configmaps");
+    }
+
     // Names, labels, adoption, pods.
     refused(
         try_apply(operator, &runtime("web")),
-        "named vrsky-runtime, vrsky-support, vrsky-tenant or",
+        "named vrsky-grants, vrsky-runtime, vrsky-support, vrsky-tenant or",
     );
     let bare = changed(runtime("vrsky-flow-bare"), "/metadata", "labels", json!({}));
     refused(try_apply(operator, &bare), "is not VRSky's");

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::Value;
+use vrsky_plan::EdgeName;
 
 use super::Situation;
 use crate::cluster::{Found, condition};
@@ -51,6 +52,9 @@ pub(super) fn judge(situation: &Situation) -> Trace {
     let is_ready = condition(flow, "Ready")["status"] == "True" && is_current(flow);
     let mut children = vec![manifest(flow)];
     children.extend(situation.references.iter().map(|(kind, name, found)| {
+        if *kind == "grant" {
+            return grant(name, found);
+        }
         let what = format!("{kind}/{name}");
         match found {
             Found::There(object) => of_conditions(what, object),
@@ -80,6 +84,23 @@ pub(super) fn judge(situation: &Situation) -> Trace {
         failure,
         next,
     }
+}
+
+/// The grant by which another tenant's topic is read.
+fn grant(topic: &str, found: &Found<Value>) -> Node {
+    let offer = match found {
+        Found::There(offer) => offer,
+        Found::Missing => {
+            let what = format!("topic {topic}");
+            return node(what, State::Wrong, "no grant lets this tenant read it");
+        }
+        Found::Hidden => return hidden(format!("topic {topic}")),
+    };
+    let name = offer["grant"].as_str().unwrap_or_default();
+    let until = offer["expires"].as_str();
+    let until = until.map_or_else(String::new, |until| format!(", until {until}"));
+    let says = format!("lets this tenant read {topic}{until}");
+    node(format!("grant {name}"), State::Well, &says)
 }
 
 /// The manifest: what the compiler says of it.
@@ -115,7 +136,7 @@ fn deployment(situation: &Situation, is_ready: bool) -> Node {
     let wanted = object["spec"]["replicas"].as_i64().unwrap_or(1);
     let available = object["status"]["availableReplicas"].as_i64().unwrap_or(0);
     let pods = match &situation.pods {
-        Found::There(pods) => pods.iter().map(pod).collect(),
+        Found::There(pods) => pods.iter().map(|it| pod(it, situation)).collect(),
         Found::Missing => Vec::new(),
         Found::Hidden => vec![hidden("pods".to_owned())],
     };
@@ -140,7 +161,7 @@ fn deployment(situation: &Situation, is_ready: bool) -> Node {
     }
 }
 
-fn pod(pod: &Value) -> Node {
+fn pod(pod: &Value, situation: &Situation) -> Node {
     let what = format!(
         "pod/{}",
         pod["metadata"]["name"].as_str().unwrap_or_default()
@@ -177,11 +198,28 @@ fn pod(pod: &Value) -> Node {
     if restarts > 0 {
         let _ = write!(said, "; {restarts} restarts");
     }
-    node(
+    let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+    let edges = match situation.edges.get(name) {
+        Some(Found::There(edges)) => edges.iter().map(edge).collect(),
+        Some(Found::Hidden) => vec![hidden("edges".to_owned())],
+        Some(Found::Missing) | None => Vec::new(),
+    };
+    Node {
         what,
-        if is_ready { State::Well } else { State::Wrong },
-        &said,
-    )
+        state: if is_ready { State::Well } else { State::Wrong },
+        says: said,
+        children: edges,
+    }
+}
+
+/// An edge that a pod reads. That something waits is neither well nor wrong.
+fn edge((edge, waiting): (&EdgeName, &u64)) -> Node {
+    let state = if *waiting == 0 {
+        State::Well
+    } else {
+        State::Unknown
+    };
+    node(format!("edge {edge}"), state, &format!("{waiting} waiting"))
 }
 
 /// Any object with conditions of ours.
@@ -274,6 +312,8 @@ fn of_page(reason: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
     use super::*;
@@ -298,6 +338,7 @@ mod tests {
             references: Vec::new(),
             deployment: ("vrsky-runtime".to_owned(), Found::Hidden),
             pods: Found::Hidden,
+            edges: BTreeMap::new(),
         }
     }
 
@@ -351,6 +392,37 @@ mod tests {
             .map(|it| it.children[0].says.clone());
         let said = "CrashLoopBackOff; ended before with code 137 (OOMKilled); 3 restarts";
         assert_eq!(pod.as_deref(), Some(said));
+    }
+
+    #[test]
+    fn the_edges_that_a_pod_reads_stand_below_it_and_the_grant_beside() {
+        let mut situation = situation(flow("True", "Running", &json!([])));
+        let offer = json!({"grant": "globex/sold", "expires": "2027-06-30T00:00:00Z"});
+        let topic = "globex/orders".to_owned();
+        situation.references = vec![("grant", topic, Found::There(offer))];
+        situation.deployment.1 = Found::There(json!({"spec": {"replicas": 1}, "status": {}}));
+        situation.pods = Found::There(vec![json!({"metadata": {"name": "one"}})]);
+        let edges = BTreeMap::from([(EdgeName::ingress(), 7)]);
+        situation.edges = BTreeMap::from([("one".to_owned(), Found::There(edges))]);
+        let tree = judge(&situation).tree;
+        let grant = &tree.children[1];
+        assert_eq!(
+            (&*grant.what, grant.state),
+            ("grant globex/sold", State::Well)
+        );
+        assert!(
+            grant
+                .says
+                .ends_with("globex/orders, until 2027-06-30T00:00:00Z")
+        );
+        let pod = &tree.children.last().unwrap_or(&tree).children[0];
+        let edge = &pod.children[0];
+        assert_eq!((&*edge.what, &*edge.says), ("edge in", "7 waiting"));
+        // Without the grant that is what fails.
+        situation.flow = flow("False", "RefNotPermitted", &json!([]));
+        situation.references[0].2 = Found::Missing;
+        let failure = judge(&situation).failure.unwrap_or_default();
+        assert_eq!(failure, ["flow/shop", "topic globex/orders"]);
     }
 
     #[test]
