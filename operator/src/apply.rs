@@ -14,7 +14,7 @@ use crate::names::{FINALIZER, MANAGER, OFFERS, RUNTIME, SUPPORT};
 use crate::reconcile::Action;
 
 /// Writes under way at once.
-const CONCURRENT: usize = 16;
+pub(crate) const CONCURRENT: usize = 16;
 
 /// Why something was not written.
 #[derive(Debug, thiserror::Error)]

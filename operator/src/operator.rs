@@ -98,8 +98,8 @@ pub struct Operator {
     diagnostics: BTreeMap<String, Vec<Diagnostic>>,
     /// Audit entries of grants that ended, by the grant's `namespace/name`.
     revoked: BTreeMap<String, Revoked>,
-    /// Credentials that were written, by namespace: a hash.
-    credentials: BTreeMap<String, String>,
+    /// Whose credentials were written, by namespace.
+    credentials: BTreeMap<String, TenantId>,
     /// The tenants of the plan by their ids.
     names: BTreeMap<TenantId, TenantName>,
     /// When the compiler's result changes by itself.
@@ -192,6 +192,7 @@ impl Operator {
         let mut looking = Looking::default();
         let mut questions = self.questions.take();
         let mut due = Due::now();
+        let mut to_tell = Due::never();
         loop {
             tokio::select! {
                 said = watches.next() => match said {
@@ -210,7 +211,8 @@ impl Operator {
                     let namespace = report.flow.namespace().to_owned();
                     if self.reports.take(tenant, report, Timestamp::now()) {
                         self.untold.namespace(&namespace);
-                        due.soon();
+                        // Of what runs already it changes what is said, and nothing that is done.
+                        if due.at.is_none() && self.staying.is_empty() { to_tell.soon() } else { due.soon() }
                     }
                 }
                 Some(question) = asked(&mut questions) => self.foresee(question),
@@ -229,8 +231,12 @@ impl Operator {
                         due.after(self.pause());
                     }
                 }
+                () = to_tell.come(), if due.at.is_none() => {
+                    to_tell = Due::never();
+                    if self.has_to_tell() && !self.tell().await { due.after(self.pause()) }
+                }
                 () = due.come() => {
-                    due = Due { at: None, since: None };
+                    (due, to_tell) = (Due::never(), Due::never());
                     if let Some(pause) = self.round().await { due.after(pause) }
                 }
             }
@@ -323,6 +329,13 @@ impl Operator {
 }
 
 impl Due {
+    fn never() -> Self {
+        Self {
+            at: None,
+            since: None,
+        }
+    }
+
     fn now() -> Self {
         Self {
             at: Some(Instant::now()),

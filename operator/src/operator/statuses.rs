@@ -5,6 +5,7 @@ mod grant;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use vrsky_compiler::Diagnostic;
@@ -12,7 +13,7 @@ use vrsky_crds::status::Status;
 use vrsky_plan::{Tenant, TenantId, TenantName};
 
 use super::Operator;
-use crate::apply::Error;
+use crate::apply::{CONCURRENT, Error};
 use crate::events::Transition;
 use crate::index::{Key, Seen};
 use crate::kinds::Kind;
@@ -71,11 +72,14 @@ impl Operator {
             }
         }
         self.count();
-        for (key, seen, transition) in transitions {
-            if !failed.contains(&key) {
-                self.recorder.tell(&key, &seen, transition).await;
-            }
-        }
+        let recorder = &self.recorder;
+        let told = transitions.into_iter();
+        let told = told.filter(|(key, _, _)| !failed.contains(key));
+        let events = told.map(|(key, seen, transition)| async move {
+            recorder.tell(&key, &seen, transition).await;
+        });
+        let events = stream::iter(events).buffer_unordered(CONCURRENT);
+        events.collect::<()>().await;
         failed.is_empty()
     }
 

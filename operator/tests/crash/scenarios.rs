@@ -1,8 +1,14 @@
 //! What users do: a world, and a change to it.
 
+mod world;
+
 use serde_json::json;
 
 use crate::lane::Edit;
+use world::{
+    ACME, ALARM, ALERTS, AUDIT, CLOCK, CONNECTOR, CUTTING_GRANT, FULFIL, GRANT, NAMESPACES, ORDERS,
+    OTHER, READER, SHARED, SHOP, TENANT, TENANTS,
+};
 
 /// One story.
 pub(crate) struct Scenario {
@@ -16,105 +22,6 @@ pub(crate) struct Scenario {
     /// The change that counts.
     pub(crate) change: Vec<Edit>,
 }
-
-const NAMESPACES: &str = "
-{kind: Namespace, metadata: {name: acme}}
----
-{kind: Namespace, metadata: {name: acme-two}}
----
-{kind: Namespace, metadata: {name: globex}}
-";
-
-const TENANTS: &str = "
-{kind: Tenant, metadata: {name: acme}, spec: {namespaces: [acme]}}
----
-{kind: Tenant, metadata: {name: globex}, spec: {namespaces: [globex]}}
-";
-
-/// acme takes orders in, shares them, and looks at them itself.
-const ACME: &str = r#"
-kind: Topic
-metadata: {name: orders, namespace: acme}
-spec:
-  contract: {fields: {id: string, total: number, country: string}}
----
-kind: Flow
-metadata: {name: shop, namespace: acme}
-spec:
-  source:
-    connector: webhook
-    with: {path: /shop}
-    contract: {fields: {id: string, status: string, country: string, total: number}}
-  steps:
-    - filter: .status == "paid"
-    - {name: shape, map: '. = {"id": .id, "total": .total, "country": .country}'}
-  sinks:
-    shared: {topic: orders}
----
-kind: Flow
-metadata: {name: audit, namespace: acme}
-spec:
-  source: {topic: orders}
-  sinks:
-    log: {connector: log}
-"#;
-
-const GRANT: &str = "
-kind: Grant
-metadata: {name: orders-for-globex, namespace: acme}
-spec: {to: {tenant: globex}, topic: orders, revocation: Drain}
-";
-
-const CUTTING_GRANT: &str = "
-kind: Grant
-metadata: {name: orders-for-globex, namespace: acme}
-spec: {to: {tenant: globex}, topic: orders, revocation: Cut}
-";
-
-const READER: &str = r#"
-kind: Flow
-metadata: {name: fulfil, namespace: globex}
-spec:
-  source: {topic: acme/orders}
-  steps:
-    - {name: shape, map: '. = {"order": .id, "amount": .total}'}
-  sinks:
-    warehouse: {connector: http, with: {url: "https://globex.example/warehouse"}}
-"#;
-
-const CLOCK: &str = "
-kind: Flow
-metadata: {name: clock, namespace: acme}
-spec:
-  source: {connector: schedule, with: {cron: '0 3 * * *', timezone: UTC}}
-  sinks:
-    log: {connector: log}
-";
-
-const ALERTS: &str = "
-kind: Connector
-metadata: {name: alerts, namespace: acme}
-spec:
-  from: http
-  with: {url: 'https://acme.example/alerts'}
----
-kind: Flow
-metadata: {name: alarm, namespace: acme}
-spec:
-  source: {topic: orders}
-  sinks:
-    people: {connector: alerts}
-";
-
-const SHOP: &str = "/apis/vrsky.io/v1alpha1/namespaces/acme/flows/shop";
-const AUDIT: &str = "/apis/vrsky.io/v1alpha1/namespaces/acme/flows/audit";
-const ALARM: &str = "/apis/vrsky.io/v1alpha1/namespaces/acme/flows/alarm";
-const FULFIL: &str = "/apis/vrsky.io/v1alpha1/namespaces/globex/flows/fulfil";
-const ORDERS: &str = "/apis/vrsky.io/v1alpha1/namespaces/acme/topics/orders";
-const SHARED: &str = "/apis/vrsky.io/v1alpha1/namespaces/acme/grants/orders-for-globex";
-const CONNECTOR: &str = "/apis/vrsky.io/v1alpha1/namespaces/acme/connectors/alerts";
-const TENANT: &str = "/apis/vrsky.io/v1alpha1/tenants/acme";
-const OTHER: &str = "/apis/vrsky.io/v1alpha1/tenants/globex";
 
 fn create(texts: &[&str]) -> Edit {
     Edit::Create(texts.join("\n---\n"))
@@ -427,6 +334,12 @@ fn tenants() -> Vec<Scenario> {
     ]
 }
 
+/// A ResourceQuota and a LimitRange in each namespace.
+fn compute(cpu: &str) -> serde_json::Value {
+    let container = json!({"default": {"cpu": "500m", "memory": "256Mi"}});
+    json!({"spec": {"compute": {"pods": 10, "limits": {"cpu": cpu}, "container": container}}})
+}
+
 fn others() -> Vec<Scenario> {
     const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/acme/deployments/vrsky-runtime";
     vec![
@@ -444,6 +357,30 @@ fn others() -> Vec<Scenario> {
                 Edit::Delete("/api/v1/namespaces/acme/serviceaccounts/vrsky-runtime"),
             ],
         ),
+        scenario(
+            "pods asked for by hand",
+            &[ACME],
+            vec![Edit::Merge(
+                AUDIT,
+                json!({"spec": {"scale": {"max": 4, "replicas": 3}}}),
+            )],
+        )
+        .after(vec![Edit::Merge(
+            TENANT,
+            json!({"spec": {"tier": "Dedicated"}}),
+        )]),
+        scenario(
+            "nodes shared out, and otherwise",
+            &[ACME],
+            vec![Edit::Merge(TENANT, compute("4"))],
+        )
+        .after(vec![Edit::Merge(TENANT, compute("2"))]),
+        scenario(
+            "nodes no longer shared out",
+            &[ACME],
+            vec![Edit::Merge(TENANT, json!({"spec": {"compute": null}}))],
+        )
+        .after(vec![Edit::Merge(TENANT, compute("2"))]),
         scenario(
             "much at once",
             &[ACME, GRANT, READER],

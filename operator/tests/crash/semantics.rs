@@ -3,13 +3,11 @@
 //! UID is another one, finalizers, what server-side apply takes away and leaves, watches, and what
 //! ends by itself.
 
+mod asker;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use axum::body::Body;
-use futures_util::StreamExt;
-use http::Request;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::{Value, json};
@@ -18,23 +16,14 @@ use vrsky_e2e::cluster::Api;
 
 use crate::gate::Gate;
 use crate::model::Model;
+use asker::Asker;
 
 const MERGE: &str = "application/merge-patch+json";
 const APPLY: &str = "application/apply-patch+yaml";
-const SOON: Duration = Duration::from_secs(30);
-
 const TOPICS: &str = "/apis/vrsky.io/v1alpha1/namespaces/acme/topics";
 const MAPS: &str = "/api/v1/namespaces/acme/configmaps";
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/acme/deployments";
 const BY_US: &str = "fieldManager=vrsky-operator&force=true";
-
-/// Somebody who asks, and writes down what is answered.
-struct Asker {
-    client: Client,
-    /// The UID and version last seen at each path.
-    seen: BTreeMap<String, (Value, Value)>,
-    answers: Vec<(String, Value)>,
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_model_answers_as_the_api_server_does() {
@@ -358,171 +347,6 @@ impl Asker {
         self.get("with what was in it", &format!("{MAPS}/own"))
             .await;
     }
-}
-
-/// Asking.
-impl Asker {
-    async fn get(&mut self, what: &str, path: &str) {
-        self.ask(what, "GET", path, "", &Value::Null).await;
-    }
-
-    async fn post(&mut self, what: &str, path: &str, body: &Value) {
-        self.ask(what, "POST", path, "application/json", body).await;
-    }
-
-    async fn put(&mut self, what: &str, path: &str, body: &Value) {
-        self.ask(what, "PUT", path, "application/json", body).await;
-    }
-
-    async fn patch(&mut self, what: &str, path: &str, form: &str, body: &Value) {
-        self.ask(what, "PATCH", path, form, body).await;
-    }
-
-    async fn delete(&mut self, what: &str, path: &str, body: &Value) {
-        self.ask(what, "DELETE", path, "application/json", body)
-            .await;
-    }
-
-    async fn ask(&mut self, what: &str, method: &str, path: &str, form: &str, body: &Value) {
-        let (code, object) = self.raw(method, path, form, body).await;
-        let mut plain = path
-            .split('?')
-            .next()
-            .unwrap()
-            .trim_end_matches("/status")
-            .to_owned();
-        if method == "POST" {
-            let name = body["metadata"]["name"].as_str().unwrap();
-            plain = format!("{plain}/{name}");
-        }
-        let noted = self.digest(&plain, code, &object);
-        self.answers
-            .push((format!("{method} {path}: {what}"), noted));
-    }
-
-    /// What counts of an answer.
-    fn digest(&mut self, path: &str, code: u16, object: &Value) -> Value {
-        if object["kind"] == "Status" {
-            return json!({"code": code, "status": object["status"], "reason": object["reason"]});
-        }
-        let metadata = &object["metadata"];
-        let now = (metadata["uid"].clone(), metadata["resourceVersion"].clone());
-        let before = self.seen.insert(path.to_owned(), now.clone());
-        let mut labels = metadata["labels"].clone();
-        if let Some(labels) = labels.as_object_mut() {
-            labels.remove("kubernetes.io/metadata.name");
-        }
-        if labels.as_object().is_some_and(serde_json::Map::is_empty) {
-            labels = Value::Null;
-        }
-        let mut annotations = metadata["annotations"].clone();
-        if let Some(annotations) = annotations.as_object_mut() {
-            // A controller that has not run yet, or has.
-            annotations.remove("deployment.kubernetes.io/revision");
-        }
-        let is_ours = object["apiVersion"] == "vrsky.io/v1alpha1";
-        json!({
-            "code": code,
-            "kind": object["kind"],
-            "name": metadata["name"],
-            "namespace": metadata["namespace"],
-            "another uid": before.as_ref().is_some_and(|it| it.0 != now.0),
-            "another version": before.as_ref().is_some_and(|it| it.1 != now.1),
-            "generation": metadata["generation"],
-            "finalizers": metadata["finalizers"],
-            "labels": labels,
-            "annotations": annotations,
-            "deleting": metadata["deletionTimestamp"].is_string(),
-            "spec": if is_ours { &object["spec"] } else { &object["spec"]["replicas"] },
-            "data": object["data"],
-            "status": if is_ours { &object["status"] } else { &object["status"]["phase"] },
-        })
-    }
-
-    /// The first events of a watch.
-    async fn watch(&mut self, what: &str, path: &str, count: usize) {
-        let response = self
-            .client
-            .send(request("GET", path, "", &Value::Null))
-            .await
-            .unwrap();
-        let code = response.status().as_u16();
-        let mut chunks = Body::new(response.into_body()).into_data_stream();
-        let mut text = String::new();
-        while text.lines().count() < count || !text.ends_with('\n') {
-            let chunk = tokio::time::timeout(SOON, chunks.next()).await.unwrap();
-            let Some(chunk) = chunk else { break };
-            text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
-        }
-        let events: Vec<Value> = text
-            .lines()
-            .take(count)
-            .map(|line| {
-                let event: Value = serde_json::from_str(line).unwrap();
-                let object = &event["object"];
-                json!([
-                    event["type"],
-                    object["metadata"]["name"],
-                    object["metadata"]["generation"],
-                    object["reason"],
-                    object["code"]
-                ])
-            })
-            .collect();
-        self.answers
-            .push((what.to_owned(), json!({"code": code, "events": events})));
-    }
-
-    /// Waits until there is nothing at a path.
-    async fn gone(&mut self, what: &str, path: &str) {
-        self.until(path, |code, _| code == 404).await;
-        self.answers.push((what.to_owned(), Value::Null));
-    }
-
-    async fn deleting(&mut self, what: &str, path: &str) {
-        self.until(path, |_, object| {
-            object["metadata"]["deletionTimestamp"].is_string()
-        })
-        .await;
-        self.get(what, path).await;
-    }
-
-    async fn until(&self, path: &str, holds: impl Fn(u16, &Value) -> bool) {
-        let began = Instant::now();
-        loop {
-            let (code, object) = self.raw("GET", path, "", &Value::Null).await;
-            if holds(code, &object) {
-                return;
-            }
-            assert!(began.elapsed() < SOON, "{path}: {object}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    async fn raw(&self, method: &str, path: &str, form: &str, body: &Value) -> (u16, Value) {
-        let response = self
-            .client
-            .send(request(method, path, form, body))
-            .await
-            .unwrap();
-        let code = response.status().as_u16();
-        let body = Body::new(response.into_body());
-        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-        (code, serde_json::from_slice(&bytes).unwrap())
-    }
-}
-
-fn request(method: &str, path: &str, form: &str, body: &Value) -> Request<kube::client::Body> {
-    let bytes = if body.is_null() {
-        Vec::new()
-    } else {
-        body.to_string().into_bytes()
-    };
-    let mut request = Request::builder().method(method).uri(path);
-    if !form.is_empty() {
-        request = request.header("content-type", form);
-    }
-    request.body(kube::client::Body::from(bytes)).unwrap()
 }
 
 fn topic(name: &str) -> Value {

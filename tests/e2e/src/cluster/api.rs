@@ -75,7 +75,7 @@ impl Api {
             folder: folder.path().to_owned(),
             address: "127.0.0.1".to_owned(),
             port: free_port()?,
-            services: "10.0.0.0/24",
+            services: "10.0.0.0/16",
             arguments: always
                 .iter()
                 .chain(arguments)

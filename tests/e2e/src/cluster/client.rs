@@ -1,5 +1,6 @@
 //! The API server by plain requests: for benchmarks, where starting `kubectl` would be measured.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -58,6 +59,7 @@ impl Client {
     pub async fn watch(&self, path: &str) -> anyhow::Result<Watch> {
         Ok(Watch {
             response: self.open(&format!("{path}?watch=1")).await?,
+            lines: VecDeque::new(),
             rest: Vec::new(),
         })
     }
@@ -97,7 +99,9 @@ async fn accepted(path: &str, response: Response) -> anyhow::Result<Response> {
 #[derive(Debug)]
 pub struct Watch {
     response: Response,
-    /// What came after the last whole line.
+    /// Whole lines.
+    lines: VecDeque<Vec<u8>>,
+    /// What came after the last of them.
     rest: Vec<u8>,
 }
 
@@ -105,14 +109,19 @@ impl Watch {
     /// The next object, as it is now; an error when the server ends the watch.
     pub async fn next(&mut self) -> anyhow::Result<Value> {
         loop {
-            if let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.rest.drain(..=end).collect();
+            if let Some(line) = self.lines.pop_front() {
                 let mut event: Value = serde_json::from_slice(&line)?;
                 return Ok(event["object"].take());
             }
             let more = self.response.chunk().await?;
             self.rest
                 .extend_from_slice(&more.context("the watch ended")?);
+            if let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') {
+                let whole: Vec<u8> = self.rest.drain(..=end).collect();
+                let lines = whole.split(|byte| *byte == b'\n');
+                let lines = lines.filter(|line| !line.is_empty());
+                self.lines.extend(lines.map(<[u8]>::to_vec));
+            }
         }
     }
 }
