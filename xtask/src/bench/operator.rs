@@ -33,8 +33,10 @@ pub(crate) struct Arguments {
 
 /// Flows of each tenant.
 const FLOWS_PER_TENANT: u32 = 10;
-/// The operator may be at work for so long after a burst.
-const SETTLE: Duration = Duration::from_secs(10);
+/// After a burst the operator is through when it has asked for nothing for so long.
+const SETTLED: Duration = Duration::from_secs(10);
+/// Renewals of its lease are no work.
+const RENEWALS: u64 = 10;
 /// How long one step may take before the run is given up.
 const LIMIT: Duration = Duration::from_mins(8);
 
@@ -122,7 +124,7 @@ async fn measure(flows: u32, arguments: &Arguments) -> anyhow::Result<Run> {
     world.until(path, flows, "Programmed", LIMIT).await?;
     let bulk = began.elapsed();
     println!("  {flows} flows created after {created:.1?}, Programmed after {bulk:.1?}");
-    tokio::time::sleep(SETTLE).await;
+    settle(&world).await?;
     let bulk_calls = difference(&world.calls()?, &calls);
     let bulk_cpu = process::cpu_seconds(pid)? - cpu;
 
@@ -167,6 +169,20 @@ async fn measure(flows: u32, arguments: &Arguments) -> anyhow::Result<Run> {
         memory,
         peak: process::peak_memory(pid)?,
     })
+}
+
+/// Waits until the operator has nothing to do any more.
+async fn settle(world: &World) -> anyhow::Result<()> {
+    let end = Instant::now() + LIMIT;
+    loop {
+        let before = world.calls()?;
+        tokio::time::sleep(SETTLED).await;
+        let since: u64 = difference(&world.calls()?, &before).values().sum();
+        if since <= RENEWALS {
+            return Ok(());
+        }
+        anyhow::ensure!(Instant::now() < end, "the operator does not come to rest");
+    }
 }
 
 impl Run {
