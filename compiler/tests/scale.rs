@@ -106,16 +106,16 @@ fn what_comes_from_another_tenant_is_spread_behind_the_first_stage() {
 }
 
 #[test]
-fn an_account_has_room_for_the_consumers_of_each_partition() {
-    let consumers = |plan: &Plan| {
-        let tenant = plan
-            .tenants
-            .iter()
-            .find(|(name, _)| name.as_str() == "acme");
-        tenant.unwrap().1.limits.consumers
+fn an_account_has_room_for_the_consumers_and_pods_of_each_partition() {
+    let limits = |plan: &Plan| {
+        let mut tenants = plan.tenants.iter();
+        let acme = tenants.find(|(name, _)| name.as_str() == "acme");
+        acme.unwrap().1.limits.clone()
     };
-    let (one, sixteen) = (plan("{}", "{}"), plan("{max: 16}", "{}"));
-    assert_eq!(consumers(&sixteen) - consumers(&one), 15 * 21 * 4 * 2);
+    let one = limits(&plan("{}", "{}"));
+    let sixteen = limits(&plan("{max: 16}", "{}"));
+    assert_eq!(sixteen.consumers - one.consumers, 15 * 21 * 4 * 2);
+    assert_eq!(sixteen.connections - one.connections, 15);
 }
 
 #[test]

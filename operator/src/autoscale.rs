@@ -1,6 +1,6 @@
 //! How many pods a flow has, where it says between which numbers that may be: as many as what waits
-//! asks for at once, one fewer only when it was not needed for a while, none when there was nothing to
-//! do.
+//! asks for at once, fewer only when that many were not needed for a while, none when there was nothing
+//! to do.
 //!
 //! NATS itself is asked what waits, every two seconds, only for tenants with such flows. A message on
 //! any edge of a flow, be it one that waits for its next attempt, keeps the flow at one. What was

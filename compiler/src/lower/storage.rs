@@ -61,11 +61,12 @@ pub(super) fn limits(
     programs: &BTreeMap<FlowId, Arc<Program>>,
     replicas: usize,
 ) -> Limits {
-    // A flow that is spread counts as often as it has partitions.
+    // A flow that is spread counts as often as it has partitions, and may have as many pods.
     let more = programs
         .values()
-        .map(|program| program.partitions.saturating_sub(1));
-    let flows = i64::from(tenant.flows) + i64::from(more.sum::<u32>());
+        .map(|program| i64::from(program.partitions.saturating_sub(1)));
+    let more: i64 = more.sum();
+    let flows = i64::from(tenant.flows) + more;
     Limits {
         disk_storage: signed(tenant.storage.saturating_mul(replicas as u64)),
         memory_storage: 256 << 20,
@@ -73,7 +74,7 @@ pub(super) fn limits(
         // A flow has at most 21 edges with three of retries each, an owner and its successor; and a
         // grant one consumer for each flow that reads.
         consumers: flows * 21 * 4 * 2 + i64::from(tenant.grants) * 100,
-        connections: 256,
+        connections: 256 + more,
         payload: signed(tenant.payload + AROUND_A_PAYLOAD),
     }
 }

@@ -96,6 +96,18 @@ async fn compute_of_a_tenant_binds_the_pods_in_its_namespaces() {
     });
     told.await.unwrap();
     say(&installed, ", compute: {pods: 2}");
+    quota(json!({"pods": "2"})).await;
+    // Kubernetes tries again after pauses that double up to a quarter of an hour, each event that it
+    // could not act on counted; a change of the ReplicaSet makes it look at once.
+    let look = [
+        "annotate",
+        "replicasets",
+        "-n",
+        "acme",
+        "--selector",
+        runtime,
+    ];
+    kubectl.run(&[&look[..], &["look=again"]].concat()).unwrap();
     installed.ready("acme", "flow/orders").await.unwrap();
 
     // A mistake changes nothing.
