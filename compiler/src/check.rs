@@ -112,7 +112,8 @@ impl Issue {
         Self {
             code,
             severity: Severity::Error,
-            headline: headline.into(),
+            // A key that it quotes may have several lines.
+            headline: headline.into().replace('\n', " "),
             path: path.clone(),
             at: At::Value,
             text: text.into(),
