@@ -14,6 +14,26 @@ use crate::{Installed, Receiver};
 /// Where the warehouse takes orders.
 pub const PATH: &str = "/warehouse";
 
+/// A webhook of acme, `/shop`, that publishes orders to the topic `orders`.
+pub const SHOP: &str = r"
+apiVersion: vrsky.io/v1alpha1
+kind: Topic
+metadata: {name: orders, namespace: acme}
+spec:
+  contract: {fields: {id: string}}
+---
+apiVersion: vrsky.io/v1alpha1
+kind: Flow
+metadata: {name: shop, namespace: acme}
+spec:
+  source:
+    connector: webhook
+    with: {path: /shop}
+    contract: {fields: {id: string}}
+  sinks:
+    orders: {topic: orders}
+";
+
 /// The Flow `orders` in the namespace acme, with these steps (YAML in one line). It insists for longer
 /// than any story refuses.
 pub fn flow(receiver: &Receiver, steps: &str) -> String {

@@ -13,27 +13,10 @@ use vrsky_e2e::installed::{Installed, condition};
 use vrsky_e2e::poster::Poster;
 use vrsky_e2e::{Receiver, warehouse};
 
-/// A webhook that publishes orders, and a flow that bills them when there are any.
-fn flows(receiver: &str) -> String {
+/// A flow that bills orders when there are any.
+fn bill(receiver: &str) -> String {
     format!(
         r#"
-apiVersion: vrsky.io/v1alpha1
-kind: Topic
-metadata: {{name: orders, namespace: acme}}
-spec:
-  contract: {{fields: {{id: string}}}}
----
-apiVersion: vrsky.io/v1alpha1
-kind: Flow
-metadata: {{name: shop, namespace: acme}}
-spec:
-  source:
-    connector: webhook
-    with: {{path: /shop}}
-    contract: {{fields: {{id: string}}}}
-  sinks:
-    orders: {{topic: orders}}
----
 apiVersion: vrsky.io/v1alpha1
 kind: Flow
 metadata: {{name: bill, namespace: acme}}
@@ -74,7 +57,8 @@ async fn a_flow_without_messages_has_no_pod_and_loses_none_that_comes() {
     let kubectl = installed.kubectl();
     let receiver = Receiver::listen(&installed.host(), false).await.unwrap();
     installed.tenant("acme", "tier: Dedicated").unwrap();
-    kubectl.apply(&flows(receiver.url())).unwrap();
+    kubectl.apply(warehouse::SHOP).unwrap();
+    kubectl.apply(&bill(receiver.url())).unwrap();
     installed.ready("acme", "flow/shop").await.unwrap();
     installed.ready("acme", "flow/bill").await.unwrap();
     let service = installed.service("acme", "vrsky-flow-shop").unwrap();

@@ -20,26 +20,6 @@ use vrsky_e2e::{Receiver, until, warehouse};
 
 const PODS: &str = "app.kubernetes.io/managed-by=vrsky,app.kubernetes.io/instance=vrsky-flow-bill";
 
-/// A webhook that publishes orders.
-const SHOP: &str = r"
-apiVersion: vrsky.io/v1alpha1
-kind: Topic
-metadata: {name: orders, namespace: acme}
-spec:
-  contract: {fields: {id: string}}
----
-apiVersion: vrsky.io/v1alpha1
-kind: Flow
-metadata: {name: shop, namespace: acme}
-spec:
-  source:
-    connector: webhook
-    with: {path: /shop}
-    contract: {fields: {id: string}}
-  sinks:
-    orders: {topic: orders}
-";
-
 /// A flow that bills them.
 fn bill(receiver: &Receiver, scale: &str) -> String {
     let url = receiver.url();
@@ -118,7 +98,7 @@ async fn more_pods_share_what_waits_and_go_when_they_are_not_needed() {
         receiver.answer("/bills", answer);
     };
     installed.tenant("acme", "tier: Dedicated").unwrap();
-    kubectl.apply(SHOP).unwrap();
+    kubectl.apply(warehouse::SHOP).unwrap();
     let scale = "{min: 0, max: 3, backlogPerPod: 100, idleAfter: 10s}";
     kubectl.apply(&bill(&receiver, scale)).unwrap();
     installed.ready("acme", "flow/shop").await.unwrap();
