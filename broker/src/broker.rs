@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use async_nats::{Client, ConnectOptions};
 use futures_util::Stream;
@@ -24,7 +25,14 @@ pub struct Broker {
     url: String,
     pub(crate) resolver: Resolver,
     pub(crate) platform: Api,
-    tenants: Mutex<BTreeMap<TenantId, Api>>,
+    tenants: Mutex<BTreeMap<TenantId, Open>>,
+}
+
+/// A connection to a tenant's account.
+#[derive(Debug)]
+struct Open {
+    api: Api,
+    used: Instant,
 }
 
 impl Broker {
@@ -112,7 +120,14 @@ impl Broker {
         waiting::ask(Arc::clone(self), waiting::accounts(keys, tenants))
     }
 
-    /// A tenant's account, with all rights in it. The connection is kept.
+    /// Closes connections to tenants' accounts that were not used for so long. They are opened again
+    /// when there is something to do.
+    pub async fn close_idle(&self, idle: Duration) {
+        let mut tenants = self.tenants.lock().await;
+        tenants.retain(|_, open| open.used.elapsed() < idle);
+    }
+
+    /// A tenant's account, with all rights in it. The connection is kept for a while.
     pub(crate) async fn tenant(&self, tenant: &TenantId, keys: &Keys) -> Result<Api, Error> {
         self.account(tenant, &keys.tenant(tenant)?.account).await
     }
@@ -120,12 +135,18 @@ impl Broker {
     /// [`Broker::tenant`], by the account's own key.
     pub(crate) async fn account(&self, tenant: &TenantId, account: &Seed) -> Result<Api, Error> {
         let mut tenants = self.tenants.lock().await;
-        if let Some(api) = tenants.get(tenant) {
-            return Ok(api.clone());
+        let used = Instant::now();
+        if let Some(open) = tenants.get_mut(tenant) {
+            open.used = used;
+            return Ok(open.api.clone());
         }
         let client = connect(&self.url, tenant.as_str(), account).await?;
         let api = Api::new(client);
-        tenants.insert(tenant.clone(), api.clone());
+        let open = Open {
+            api: api.clone(),
+            used,
+        };
+        tenants.insert(tenant.clone(), open);
         Ok(api)
     }
 

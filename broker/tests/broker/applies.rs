@@ -8,7 +8,7 @@ use vrsky_plan::grant::Revocation;
 use vrsky_plan::{Plan, platform};
 
 use crate::plans::{Plans, flow, id, program};
-use crate::support::World;
+use crate::support::{World, eventually};
 
 fn two_tenants() -> Plan {
     Plans::new()
@@ -50,6 +50,27 @@ async fn a_second_apply_writes_nothing() {
         .unwrap();
     let third = again.apply(&plan, &world.keys).await.unwrap();
     assert_eq!((third.actions, third.failed), (vec![], vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_to_tenants_are_closed_and_opened_again() {
+    let plan = two_tenants();
+    let mut world = World::with(&plan).await;
+    let system = world.system().await;
+    // Its own among them; the broker has one to each of system and platform, and one a tenant.
+    let connections = async || {
+        let subject = "$SYS.REQ.SERVER.PING.CONNZ";
+        let answer = system.client.request(subject, "".into()).await.unwrap();
+        let said: serde_json::Value = serde_json::from_slice(&answer.payload).unwrap();
+        said["data"]["num_connections"].as_u64().unwrap()
+    };
+    assert_eq!(connections().await, 5);
+    world.broker.close_idle(Duration::from_mins(1)).await;
+    assert_eq!(connections().await, 5);
+    world.broker.close_idle(Duration::ZERO).await;
+    assert!(eventually(async || connections().await == 3).await);
+    assert_eq!(world.apply(&plan).await.actions, []);
+    assert_eq!(connections().await, 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
