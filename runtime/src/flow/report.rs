@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use vrsky_plan::{Report, platform};
 
@@ -15,14 +15,15 @@ use crate::connection::Connection;
 use crate::status::{EdgeStatus, Status, lock};
 
 const EVERY: Duration = Duration::from_secs(2);
-/// Changes that come together are reported together.
-const TOGETHER: Duration = Duration::from_millis(20);
+/// The first change is reported at once; those that follow it sooner than this, together.
+const APART: Duration = Duration::from_millis(20);
 const ANSWER: Duration = Duration::from_secs(1);
 
 /// Reports until `stop`, and once more then.
 pub(super) async fn run(connection: Connection, status: Arc<Status>, stop: CancellationToken) {
     loop {
         let last = stop.is_cancelled();
+        let began = Instant::now();
         // Before the first program there is nothing to say.
         if !status.slow().program.is_empty() {
             report(&connection, &status, last).await;
@@ -31,7 +32,7 @@ pub(super) async fn run(connection: Connection, status: Arc<Status>, stop: Cance
             return;
         }
         tokio::select! {
-            () = status.changed.notified() => sleep(TOGETHER).await,
+            () = status.changed.notified() => sleep_until(began + APART).await,
             () = sleep(EVERY) => {}
             () = stop.cancelled() => {}
         }
