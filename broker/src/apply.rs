@@ -47,7 +47,7 @@ pub(crate) async fn apply(
         broker,
         keys,
         plan: tenants
-            .map(|(name, tenant)| (&tenant.id, (name, tenant)))
+            .map(|(name, tenant)| (&tenant.id, (name, tenant.as_ref())))
             .collect(),
         scope,
         held: BTreeMap::new(),

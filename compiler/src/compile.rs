@@ -1,6 +1,6 @@
 //! The arrow from World to plan.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,11 +8,13 @@ use vrsky_plan::{FlowId, Plan, Program, TenantName};
 
 use crate::body::{self, Context};
 use crate::environment::Environments;
+use crate::groups::{Group, groups};
 use crate::lower::Programs;
 use crate::object::Spec;
-use crate::report::Reports;
+use crate::parse::{Memory, Read};
+use crate::report::{self, Reports};
 use crate::signature::{self, Signatures, State};
-use crate::{Diagnostic, World, lower, parse, resolve, traffic};
+use crate::{Diagnostic, Repository, World, lower, parse, resolve, traffic};
 
 /// The compiler's output.
 #[derive(Clone, Debug)]
@@ -30,16 +32,72 @@ pub struct Compiled {
 /// First every object is read and signed: what it is, whose it is, what it shares. Then each flow's
 /// body is typed against the signatures that it refers to, and what was proved is lowered.
 pub fn compile(world: &World) -> Compiled {
-    Compiler::default().compile(world)
+    let reads = Memory::default().follow(&world.documents);
+    Part::default().compile(world, &reads)
 }
 
 /// Compiles one World after another. The results are those of [`compile`]; the work is that of the
 /// documents that differ from the last World's, and of the flows that can see them.
 #[derive(Debug, Default)]
 pub struct Compiler {
-    documents: parse::Memory,
+    documents: Memory,
+    /// By the first origin of the group.
+    parts: HashMap<String, Part>,
+}
+
+impl Compiler {
+    /// Compiles the next World.
+    pub fn compile(&mut self, world: &World) -> Compiled {
+        let reads = self.documents.follow(&world.documents);
+        let mut before = std::mem::take(&mut self.parts);
+        let mut compiled = Compiled {
+            plan: Plan::empty(),
+            diagnostics: Vec::new(),
+            recheck_at: None,
+        };
+        for group in groups(world, &reads) {
+            let origins = group.documents.iter();
+            let origins = origins.map(|document| world.documents[*document].origin.as_str());
+            let Some(first) = origins.min() else { continue };
+            let known = before.remove_entry(first);
+            let (first, mut part) = known.unwrap_or_else(|| (first.to_owned(), Part::default()));
+            let one = part.follow(world, &reads, &group);
+            let tenants = one.plan.tenants.iter();
+            let tenants = tenants.map(|(name, tenant)| (name.clone(), Arc::clone(tenant)));
+            compiled.plan.tenants.extend(tenants);
+            compiled
+                .diagnostics
+                .extend(one.diagnostics.iter().map(|diagnostic| {
+                    let mut diagnostic = diagnostic.clone();
+                    diagnostic.moved(|document| group.documents[document]);
+                    diagnostic
+                }));
+            let rechecks = compiled.recheck_at.into_iter().chain(one.recheck_at);
+            compiled.recheck_at = rechecks.min();
+            self.parts.insert(first, part);
+        }
+        report::sort(&mut compiled.diagnostics, &world.documents);
+        compiled
+    }
+}
+
+/// A group of documents, and what is worth keeping of it between one World and the next.
+#[derive(Debug, Default)]
+struct Part {
+    last: Option<Last>,
     environments: Environments,
     drafts: BTreeMap<(TenantName, FlowId), Draft>,
+}
+
+/// What a group was last compiled from, and to.
+#[derive(Debug)]
+struct Last {
+    now: Timestamp,
+    reads: Vec<Arc<Read>>,
+    incumbents: Vec<Arc<Program>>,
+    repository: Option<Repository>,
+    replicas: usize,
+    compiled: Compiled,
 }
 
 /// A body about which nothing had to be said.
@@ -51,11 +109,63 @@ struct Draft {
     program: Option<Arc<Program>>,
 }
 
-impl Compiler {
-    /// Compiles the next World.
-    pub fn compile(&mut self, world: &World) -> Compiled {
+impl Last {
+    /// Whether the group would be compiled to the same again.
+    fn holds(&self, world: &World, reads: &[Arc<Read>], group: &Group<'_>) -> bool {
+        let Group {
+            documents,
+            incumbents,
+        } = group;
+        let mut said = self.reads.iter().zip(documents);
+        let mut ran = self.incumbents.iter().zip(incumbents);
+        self.now <= world.now
+            && self.compiled.recheck_at.is_none_or(|at| world.now < at)
+            && self.replicas == world.replicas
+            && self.repository == world.repository
+            && self.reads.len() == documents.len()
+            && self.incumbents.len() == incumbents.len()
+            && said.all(|(last, document)| Arc::ptr_eq(last, &reads[*document]))
+            && ran.all(|(last, (_, program))| Arc::ptr_eq(last, program))
+    }
+}
+
+impl Part {
+    /// Compiles the group as it is now, unless that is what it was.
+    fn follow(&mut self, world: &World, reads: &[Arc<Read>], group: &Group<'_>) -> &Compiled {
+        let last = self.last.take();
+        let last = last.filter(|last| last.holds(world, reads, group));
+        let last = last.unwrap_or_else(|| {
+            let documents = group.documents.iter();
+            let reads: Vec<Arc<Read>> = documents
+                .clone()
+                .map(|at| Arc::clone(&reads[*at]))
+                .collect();
+            let incumbents = group.incumbents.iter();
+            let part = World {
+                now: world.now,
+                documents: documents.map(|at| world.documents[*at].clone()).collect(),
+                repository: world.repository.clone(),
+                incumbents: incumbents
+                    .map(|(key, program)| ((*key).clone(), Arc::clone(program)))
+                    .collect(),
+                replicas: world.replicas,
+            };
+            Last {
+                now: world.now,
+                compiled: self.compile(&part, &reads),
+                reads,
+                incumbents: part.incumbents.into_values().collect(),
+                repository: part.repository,
+                replicas: part.replicas,
+            }
+        });
+        &self.last.insert(last).compiled
+    }
+
+    /// Compiles a World whose documents say this.
+    fn compile(&mut self, world: &World, reads: &[Arc<Read>]) -> Compiled {
         let mut reports = Reports::default();
-        let parsed = parse::parse(world, &mut self.documents);
+        let parsed = parse::parse(&world.documents, reads);
         for diagnostic in parsed.diagnostics {
             reports.push(diagnostic);
         }
@@ -73,14 +183,9 @@ impl Compiler {
         let programs = lower::fill(&signatures, &forbidden, programs);
         self.remember(&programs, &held);
         let plan = lower::lower(&objects, &signatures, programs, world.replicas);
-        let origins: Vec<&str> = world
-            .documents
-            .iter()
-            .map(|document| document.origin.as_str())
-            .collect();
         Compiled {
             plan,
-            diagnostics: reports.sorted(&origins),
+            diagnostics: reports.sorted(&world.documents),
             recheck_at: recheck_at(world, &signatures),
         }
     }

@@ -103,6 +103,18 @@ pub struct Patch {
     pub text: String,
 }
 
+impl Diagnostic {
+    /// In a World where the documents have other indices.
+    pub(crate) fn moved(&mut self, to: impl Fn(usize) -> usize) {
+        for label in std::iter::once(&mut self.primary).chain(&mut self.labels) {
+            label.document = to(label.document);
+        }
+        if let Some(patch) = self.help.as_mut().and_then(|help| help.patch.as_mut()) {
+            patch.document = to(patch.document);
+        }
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "VRS{:04}", self.0)

@@ -15,6 +15,7 @@ mod check;
 mod compile;
 mod contract;
 mod environment;
+mod groups;
 mod kinds;
 mod lower;
 mod object;

@@ -5,7 +5,7 @@ mod origin;
 
 pub(crate) use object::explain;
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::check::{self, Issue};
@@ -13,7 +13,7 @@ use crate::kinds::Kind;
 use crate::object::{Object, Source};
 use crate::path::Path;
 use crate::yaml::{self, Broken, Node, Value};
-use crate::{Code, Diagnostic, Document, Help, Label, Severity, World};
+use crate::{Code, Diagnostic, Document, Help, Label, Severity};
 
 /// What all documents say.
 pub(crate) struct Parsed {
@@ -24,78 +24,90 @@ pub(crate) struct Parsed {
 }
 
 /// What documents said when they were last read, by origin.
-pub(crate) type Memory = BTreeMap<String, Read>;
+#[derive(Debug, Default)]
+pub(crate) struct Memory(HashMap<String, Arc<Read>>);
 
-/// What one document said.
+/// What one document said, wherever in a World it stands: what is said of it has the document's index
+/// only in [`parse`].
 #[derive(Debug)]
 pub(crate) struct Read {
-    index: usize,
     text: Arc<str>,
     /// The earlier text, if anything was taken from it.
     before: Option<Arc<str>>,
     is_whole: bool,
-    objects: Vec<(Object, Vec<Issue>)>,
+    pub(crate) objects: Vec<(Object, Vec<Issue>)>,
     diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads all documents; those in `memory` only where they have changed, and `memory` follows.
-pub(crate) fn parse(world: &World, memory: &mut Memory) -> Parsed {
-    let mut order: Vec<usize> = (0..world.documents.len()).collect();
+impl Memory {
+    /// What each document says, in their order. Those that say what they said are not read again, and
+    /// those that are gone are forgotten.
+    pub(crate) fn follow(&mut self, documents: &[Document]) -> Vec<Arc<Read>> {
+        let reads = documents.iter().map(|document| {
+            let known = self.0.get(&document.origin);
+            if let Some(known) = known.filter(|read| read.says(document)) {
+                return Arc::clone(known);
+            }
+            let read = Arc::new(read(document));
+            self.0.insert(document.origin.clone(), Arc::clone(&read));
+            read
+        });
+        let reads = reads.collect();
+        if self.0.len() > documents.len() {
+            let origins = documents.iter().map(|document| document.origin.as_str());
+            let origins: HashSet<&str> = origins.collect();
+            self.0.retain(|origin, _| origins.contains(origin.as_str()));
+        }
+        reads
+    }
+}
+
+/// All that documents say, in the order of their origins.
+pub(crate) fn parse(documents: &[Document], reads: &[Arc<Read>]) -> Parsed {
+    let mut order: Vec<usize> = (0..documents.len()).collect();
     order.sort_by(|left, right| {
-        let key = |index: &usize| {
-            (
-                &world.documents[*index].origin,
-                &world.documents[*index].text,
-            )
-        };
+        let key = |index: &usize| (&documents[*index].origin, &documents[*index].text);
         key(left).cmp(&key(right))
     });
     let mut parsed = Parsed {
         objects: Vec::new(),
         diagnostics: Vec::new(),
     };
-    let mut now = Memory::new();
     for index in order {
-        let document = &world.documents[index];
-        let known = memory
-            .remove(&document.origin)
-            .filter(|read| read.says(document, index));
-        let mut read = known.unwrap_or_else(|| read(document, index));
-        read.index = index;
-        for (object, _) in &mut read.objects {
+        for (object, issues) in &reads[index].objects {
+            let mut object = object.clone();
             object.source.document = index;
+            parsed.objects.push((object, issues.clone()));
         }
-        parsed.objects.extend(read.objects.iter().cloned());
-        parsed.diagnostics.extend(read.diagnostics.iter().cloned());
-        now.insert(document.origin.clone(), read);
+        for diagnostic in &reads[index].diagnostics {
+            let mut diagnostic = diagnostic.clone();
+            diagnostic.moved(|_| index);
+            parsed.diagnostics.push(diagnostic);
+        }
     }
-    *memory = now;
     parsed
 }
 
 impl Read {
-    /// Whether the document at `index` still says this. Labels of diagnostics name the index.
-    fn says(&self, document: &Document, index: usize) -> bool {
-        self.text == document.text
-            && (self.is_whole || self.before == document.before)
-            && (self.index == index || self.diagnostics.is_empty())
+    /// Whether the document still says this.
+    fn says(&self, document: &Document) -> bool {
+        let same = |one: &Arc<str>, other: &Arc<str>| Arc::ptr_eq(one, other) || one == other;
+        same(&self.text, &document.text) && (self.is_whole || self.before == document.before)
     }
 }
 
 /// Reads one document. Objects that cannot be read come from its earlier text.
-fn read(document: &Document, index: usize) -> Read {
+fn read(document: &Document) -> Read {
     let file = File {
-        document: index,
         origin: document.origin.as_str().into(),
         text: Arc::clone(&document.text),
     };
     let (mut objects, diagnostics) = file.parse();
     let is_whole = diagnostics.is_empty() && objects.iter().all(is_read);
     if !is_whole {
-        restore(&mut objects, document, index);
+        restore(&mut objects, document);
     }
     Read {
-        index,
         text: Arc::clone(&document.text),
         before: document.before.clone().filter(|_| !is_whole),
         is_whole,
@@ -111,12 +123,11 @@ fn is_read((object, issues): &(Object, Vec<Issue>)) -> bool {
 }
 
 /// Takes what cannot be read in a document from its earlier text.
-fn restore(objects: &mut Vec<(Object, Vec<Issue>)>, document: &Document, index: usize) {
+fn restore(objects: &mut Vec<(Object, Vec<Issue>)>, document: &Document) {
     let Some(before) = &document.before else {
         return;
     };
     let file = File {
-        document: index,
         origin: document.origin.as_str().into(),
         text: Arc::clone(before),
     };
@@ -141,7 +152,6 @@ fn restore(objects: &mut Vec<(Object, Vec<Issue>)>, document: &Document, index: 
 
 /// One document of the World.
 struct File {
-    document: usize,
     origin: Arc<str>,
     text: Arc<str>,
 }
@@ -157,7 +167,7 @@ impl File {
             .collect();
         for document in &read.documents {
             let source = Source {
-                document: self.document,
+                document: 0,
                 origin: origin::of(&self.text, document)
                     .map_or_else(|| Arc::clone(&self.origin), Into::into),
                 text: Arc::clone(&self.text),
@@ -243,7 +253,7 @@ impl File {
 
     fn label(&self, at: &std::ops::Range<usize>, text: &str) -> Label {
         Label {
-            document: self.document,
+            document: 0,
             origin: self.origin.to_string(),
             path: String::new(),
             span: at.clone(),

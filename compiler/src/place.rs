@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::Document;
 use crate::check::At;
 use crate::parse::{Memory, Parsed, parse};
 use crate::path::Path;
-use crate::{Document, World};
 
 /// Where a field path of an object stands in a document; the nearest field above it if it is not
 /// written down. `None`: the object is not in the document. `path` is as in diagnostics and programs,
@@ -18,18 +18,12 @@ pub fn locate(
     name: &str,
     path: &str,
 ) -> Option<Range<usize>> {
-    let world = World {
-        now: jiff::Timestamp::UNIX_EPOCH,
-        documents: vec![Document {
-            origin: document.origin.clone(),
-            text: Arc::clone(&document.text),
-            before: None,
-        }],
-        repository: None,
-        incumbents: std::collections::BTreeMap::new(),
-        replicas: 1,
-    };
-    let Parsed { objects, .. } = parse(&world, &mut Memory::new());
+    let documents = [Document {
+        origin: document.origin.clone(),
+        text: Arc::clone(&document.text),
+        before: None,
+    }];
+    let Parsed { objects, .. } = parse(&documents, &Memory::default().follow(&documents));
     let (object, _) = objects.iter().find(|(object, _)| {
         object.kind.name() == kind && object.namespace == namespace && object.name == name
     })?;

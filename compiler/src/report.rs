@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::check::Issue;
 use crate::object::Object;
 use crate::parse;
-use crate::{Diagnostic, Help, Patch, Severity};
+use crate::{Diagnostic, Document, Help, Patch, Severity};
 
 /// What was found so far.
 #[derive(Default)]
@@ -52,28 +52,27 @@ impl Reports {
         self.withheld.contains(&object)
     }
 
-    /// Everything, sorted by origin, place and code.
-    pub(crate) fn sorted(mut self, origins: &[&str]) -> Vec<Diagnostic> {
-        self.diagnostics.sort_by(|left, right| {
-            let key = |one: &Diagnostic| {
-                let file = origins
-                    .get(one.primary.document)
-                    .copied()
-                    .unwrap_or_default()
-                    .to_owned();
-                (
-                    file,
-                    one.primary.span.start,
-                    one.code,
-                    one.primary.path.clone(),
-                    one.headline.clone(),
-                )
-            };
-            key(left).cmp(&key(right))
-        });
+    /// Everything, sorted.
+    pub(crate) fn sorted(mut self, documents: &[Document]) -> Vec<Diagnostic> {
+        sort(&mut self.diagnostics, documents);
         self.diagnostics.dedup();
         self.diagnostics
     }
+}
+
+/// Sorts by origin, place and code.
+pub(crate) fn sort(diagnostics: &mut [Diagnostic], documents: &[Document]) {
+    fn key<'a>(one: &'a Diagnostic, documents: &'a [Document]) -> impl Ord + 'a {
+        let document = documents.get(one.primary.document);
+        (
+            document.map(|document| document.origin.as_str()),
+            one.primary.span.start,
+            one.code,
+            &one.primary.path,
+            &one.headline,
+        )
+    }
+    diagnostics.sort_by(|left, right| key(left, documents).cmp(&key(right, documents)));
 }
 
 /// An issue of an object, with its places looked up.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use vrsky_compiler::{Compiled, Document, World, compile};
+use vrsky_compiler::{Compiled, Compiler, Document, World, compile};
 use vrsky_plan::program::Source;
 use vrsky_plan::{FlowId, Program, TenantName};
 
@@ -16,9 +16,17 @@ fn flow(name: &str, path: &str) -> String {
     )
 }
 
-/// Compiles files (name and text) beside what runs.
+/// Compiles files (name and text) beside what runs; in groups it comes to the same.
 fn compiled(files: &[(&str, &str)], running: &[&Arc<Program>]) -> Compiled {
-    compile(&World {
+    let world = world(files, running);
+    let (whole, grouped) = (compile(&world), Compiler::default().compile(&world));
+    assert_eq!(whole.plan, grouped.plan);
+    assert_eq!(whole.diagnostics, grouped.diagnostics);
+    whole
+}
+
+fn world(files: &[(&str, &str)], running: &[&Arc<Program>]) -> World {
+    World {
         now: "2026-11-23T12:00:00Z".parse().unwrap(),
         documents: files
             .iter()
@@ -39,7 +47,7 @@ fn compiled(files: &[(&str, &str)], running: &[&Arc<Program>]) -> Compiled {
             })
             .collect(),
         replicas: 1,
-    })
+    }
 }
 
 fn programs(compiled: &Compiled) -> BTreeMap<FlowId, Arc<Program>> {
@@ -72,6 +80,56 @@ fn path(program: &Program) -> String {
         panic!("no connector");
     };
     with["path"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_flow_that_cannot_change_keeps_what_runs_now() {
+    let (old, new) = (flow("hook", "/old"), flow("hook", "/new"));
+    let made = |text: &str| compiled(&[("f.yaml", text), ("t.yaml", TENANT)], &[]);
+    let broken = new.replace("connector: log", "connector: lgo");
+    let files = [("f.yaml", broken.as_str()), ("t.yaml", TENANT)];
+    let mut compiler = Compiler::default();
+    for text in [&old, &new] {
+        let running = program(&made(text), "hook");
+        let held = compiler.compile(&world(&files, &[&running]));
+        assert_eq!(program(&held, "hook"), running);
+    }
+}
+
+#[test]
+fn a_topic_that_another_tenant_still_reads_is_no_newcomer() {
+    let globex = "apiVersion: vrsky.io/v1alpha1\nkind: Tenant\nmetadata: {name: globex}\nspec: {namespaces: [globex], quotas: {topics: 1}}\n";
+    let topic = |name: &str| {
+        format!(
+            "apiVersion: vrsky.io/v1alpha1\nkind: Topic\nmetadata: {{name: {name}, namespace: globex}}\nspec: {{contract: {{fields: {{id: string}}}}}}\n"
+        )
+    };
+    let grant = "apiVersion: vrsky.io/v1alpha1\nkind: Grant\nmetadata: {name: stock, namespace: globex}\nspec: {to: {tenant: acme}, topic: stock}\n";
+    let reader = "apiVersion: vrsky.io/v1alpha1\nkind: Flow\nmetadata: {name: reader, namespace: acme}\nspec:\n  source: {topic: globex/stock}\n  sinks: {out: {connector: log}}\n";
+    let (stock, apples) = (topic("stock"), topic("apples"));
+    let before = compiled(
+        &[
+            ("g.yaml", globex),
+            ("grant.yaml", grant),
+            ("reader.yaml", reader),
+            ("stock.yaml", &stock),
+            ("t.yaml", TENANT),
+        ],
+        &[],
+    );
+    let running = program(&before, "reader");
+    // The grant is gone and so is the flow; what runs still reads.
+    let after = compiled(
+        &[
+            ("apples.yaml", &apples),
+            ("g.yaml", globex),
+            ("stock.yaml", &stock),
+            ("t.yaml", TENANT),
+        ],
+        &[&running],
+    );
+    assert_eq!(codes(&after), ["VRS0208"]);
+    assert_eq!(after.diagnostics[0].primary.origin, "apples.yaml");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -183,30 +184,41 @@ proptest! {
             Just(SHARED.to_owned()),
             Just(SHARED.replace("count: integer", "count: string")),
             Just(SHARED.replace("topic: stock}", "topic: stock, expires: 2026-01-01T00:00:00Z}")),
+            Just(SHARED.replace("topic: stock}", "topic: stock, expires: 2026-11-23T12:00:03Z}")),
+            Just(SHARED.replace("namespaces: [initech]", "namespaces: [acme, initech]")),
+            Just(SHARED.replace("name: initech}", "name: hooli}")),
             Just(SHARED.replace("namespaces: [acme]", "namespaces: [acme], quotas: {flows: 1}")),
             Just("kind: Flow\nmetadata: {".to_owned()),
-        ], any::<bool>()), 1..10)
+        ], any::<bool>(), any::<bool>()), 1..10),
+        alone in any::<bool>(),
     ) {
         let mut compiler = Compiler::default();
         let mut texts = [SHARED.to_owned(), ACME.to_owned(), String::new(), String::new(), String::new(), String::new()];
         let mut last: Option<World> = None;
-        for (place, text, backwards) in steps {
+        for (step, (place, text, backwards, lost)) in steps.into_iter().enumerate() {
             texts[place] = text;
-            let mut documents: Vec<Document> = texts.iter().enumerate().filter(|(_, text)| !text.is_empty())
-                .map(|(place, text)| document(&format!("{place}.yaml"), text)).collect();
+            // Objects that have nothing to do with each other are apart only where each has a file.
+            let files = texts.iter().enumerate().flat_map(|(place, text)| {
+                let parts: Vec<&str> = if alone { text.split("\n---\n").collect() } else { vec![text] };
+                parts.into_iter().enumerate().map(move |(part, text)| (format!("{place}-{part}.yaml"), text)).collect::<Vec<_>>()
+            });
+            let mut documents: Vec<Document> = files.filter(|(_, text)| !text.is_empty())
+                .map(|(origin, text)| document(&origin, text)).collect();
             if backwards {
                 documents.reverse();
             }
             let mut next = world(documents);
+            next.now += std::time::Duration::from_secs(step as u64);
             if let Some(last) = &last {
                 for document in &mut next.documents {
                     let before = last.documents.iter().find(|before| before.origin == document.origin);
                     document.before = before.map(|before| before.text.clone());
                 }
                 let ran = compile(last).plan.tenants.into_iter().flat_map(|(tenant, part)| {
-                    part.programs.into_iter().map(move |(flow, program)| ((tenant.clone(), flow), program))
+                    Arc::unwrap_or_clone(part).programs.into_iter().map(move |(flow, program)| ((tenant.clone(), flow), program))
                 });
-                next.incumbents = ran.collect();
+                // A new server knows of nothing that runs.
+                next.incumbents = ran.filter(|_| !lost).collect();
             }
             let (again, anew) = (compiler.compile(&next), compile(&next));
             prop_assert_eq!(&again.plan, &anew.plan);

@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 
 use futures_util::stream::{self, StreamExt};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
-use serde_json::{Value, json};
+use serde_json::json;
+use vrsky_crds::status::Status;
 
 use crate::index::{Key, Seen};
 use crate::kinds::Kind;
@@ -122,8 +124,13 @@ impl Writer {
         }
     }
 
-    /// Puts our finalizer on objects, or takes it off. An object that is gone is no error.
-    pub async fn finalizers(&self, objects: Vec<(Key, Seen)>, keep: bool) -> Vec<Error> {
+    /// Puts our finalizer on objects, or takes it off: the metadata that they have now. An object that
+    /// is gone is no error.
+    pub async fn finalizers(
+        &self,
+        objects: Vec<(Key, Seen)>,
+        keep: bool,
+    ) -> Vec<Result<Option<(Key, ObjectMeta)>, Error>> {
         let writes = objects.into_iter().map(|(key, seen)| async move {
             // Only what we say of the object's finalizers; the UID keeps it from making a new one.
             let mut object = json!({
@@ -140,21 +147,20 @@ impl Writer {
                 .patch_metadata(&key.name, &parameters, &Patch::Apply(object))
                 .await;
             match done {
-                Ok(_) => Ok(()),
-                Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409 | 422) => Ok(()),
+                Ok(written) => Ok(Some((key, written.metadata))),
+                Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409 | 422) => Ok(None),
                 Err(error) => Err(refused(&key, error)),
             }
         });
-        let done: Vec<_> = stream::iter(writes)
+        stream::iter(writes)
             .buffer_unordered(CONCURRENT)
             .collect()
-            .await;
-        done.into_iter().filter_map(Result::err).collect()
+            .await
     }
 
     /// Writes statuses, whole. An object that is gone is no error.
-    pub async fn statuses(&self, statuses: Vec<(Key, Value)>) -> Vec<Error> {
-        let writes = statuses.into_iter().map(|(key, status)| async move {
+    pub async fn statuses(&self, statuses: &[(Key, Status)]) -> Vec<Error> {
+        let writes = statuses.iter().map(|(key, status)| async move {
             let object = json!({
                 "apiVersion": key.kind.resource().api_version,
                 "kind": key.kind.name(),
@@ -168,7 +174,7 @@ impl Writer {
             match done {
                 Ok(_) => Ok(()),
                 Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-                Err(error) => Err(refused(&key, error)),
+                Err(error) => Err(refused(key, error)),
             }
         });
         let done: Vec<_> = stream::iter(writes)

@@ -256,7 +256,7 @@ fn scaled(plan: &Plan) -> impl Iterator<Item = (&Tenant, &FlowId, &Workload, Sca
         let workloads = tenant.workloads.iter();
         workloads.filter_map(move |workload| {
             let scale = workload.scale.filter(|scale| scale.min != scale.max)?;
-            Some((tenant, workload.flow.as_ref()?, workload, scale))
+            Some((tenant.as_ref(), workload.flow.as_ref()?, workload, scale))
         })
     })
 }

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::events::{self, EventType, Reporter};
 
-use crate::index::{Key, Seen};
+use crate::index::Key;
 use crate::names::MANAGER;
 
 /// Longest note that the API server takes, in bytes.
@@ -37,15 +37,15 @@ impl Recorder {
         }
     }
 
-    /// Writes one; one that cannot be written is lost, since status says it, too.
-    pub async fn tell(&self, key: &Key, seen: &Seen, transition: Transition) {
+    /// Writes one about an object of this UID; one that cannot be written is lost, since status says it, too.
+    pub async fn tell(&self, key: &Key, uid: String, transition: Transition) {
         let resource = key.kind.resource();
         let about = ObjectReference {
             api_version: Some(resource.api_version),
             kind: Some(resource.kind),
             namespace: (!key.namespace.is_empty()).then(|| key.namespace.clone()),
             name: Some(key.name.clone()),
-            uid: seen.metadata.uid.clone(),
+            uid: Some(uid),
             ..ObjectReference::default()
         };
         let mut note = transition.note;

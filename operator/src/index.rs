@@ -32,7 +32,8 @@ pub struct Key {
 pub struct Seen {
     /// Names, UID, version, labels, finalizers.
     pub metadata: ObjectMeta,
-    /// Everything else: `spec` and so on, and the `status` of kinds that are not VRSky's own.
+    /// Everything else: `spec` and so on, and the `status` of kinds that are not VRSky's own. Nothing of
+    /// Topics, Connectors and Flows, which the compiler alone reads.
     pub data: Value,
     /// For VRSky's own kinds: what status says. One that cannot be read says nothing, and is written
     /// anew.
@@ -73,6 +74,8 @@ pub struct Index {
     ready: BTreeSet<Kind>,
     /// What a list that is under way has brought so far.
     listing: BTreeMap<Kind, BTreeSet<Key>>,
+    /// Objects whose finalizer may have to be put on, or taken off.
+    unsettled: BTreeSet<Key>,
 }
 
 impl Index {
@@ -83,6 +86,7 @@ impl Index {
             objects: BTreeMap::new(),
             ready: BTreeSet::new(),
             listing: BTreeMap::new(),
+            unsettled: BTreeSet::new(),
         }
     }
 
@@ -103,19 +107,23 @@ impl Index {
                 if let Some(listing) = self.listing.get_mut(&kind) {
                     listing.insert(key.clone());
                 }
-                self.put(key, object)
+                self.put(&key, object)
             }
             Event::InitDone => {
                 let listed = self.listing.remove(&kind).unwrap_or_default();
                 let before = self.objects.len();
                 self.objects
                     .retain(|key, _| key.kind != kind || listed.contains(key));
+                let objects = &self.objects;
+                self.unsettled.retain(|key| objects.contains_key(key));
                 let first = self.ready.insert(kind);
                 Change::whether(first || self.objects.len() != before)
             }
-            Event::Apply(object) => self.put(Key::of(kind, &object.metadata), object),
+            Event::Apply(object) => self.put(&Key::of(kind, &object.metadata), object),
             Event::Delete(object) => {
-                let gone = self.objects.remove(&Key::of(kind, &object.metadata));
+                let key = Key::of(kind, &object.metadata);
+                let gone = self.objects.remove(&key);
+                self.note(&key);
                 Change::whether(gone.is_some())
             }
         }
@@ -168,13 +176,33 @@ impl Index {
         let before = self.objects.get(&key).cloned();
         // What is about to be written still has the version of what it was read as.
         object.metadata.resource_version = None;
-        let _change = self.put(key.clone(), object);
+        let _change = self.put(&key, object);
         let seen = look(self);
         match before {
-            Some(before) => drop(self.objects.insert(key, before)),
+            Some(before) => drop(self.objects.insert(key.clone(), before)),
             None => drop(self.objects.remove(&key)),
         }
+        self.note(&key);
         seen
+    }
+
+    /// Objects that have something in NATS, or will, and do not carry our finalizer or are on their way
+    /// out.
+    pub fn unsettled(&self) -> impl Iterator<Item = (&Key, &Seen)> {
+        let keys = self.unsettled.iter();
+        keys.filter_map(|key| Some((key, self.objects.get(key)?)))
+    }
+
+    /// Notes whether the object is unsettled now.
+    fn note(&mut self, key: &Key) {
+        let seen = self.objects.get(key);
+        let is_unsettled = Kind::KEPT.contains(&key.kind)
+            && seen.is_some_and(|seen| seen.is_deleting() || !seen.is_kept());
+        if is_unsettled {
+            self.unsettled.insert(key.clone());
+        } else {
+            self.unsettled.remove(key);
+        }
     }
 
     /// Notes a status that was just written, so that it is not written again before the watch has
@@ -185,8 +213,23 @@ impl Index {
         }
     }
 
-    fn put(&mut self, key: Key, mut object: DynamicObject) -> Change {
-        let before = self.objects.get(&key);
+    /// Notes the metadata that a write of ours has left, so that the watch brings no news with it;
+    /// unless somebody has changed the object meanwhile, which the watch is to bring.
+    pub fn wrote(&mut self, key: &Key, metadata: ObjectMeta) {
+        if let Some(seen) = self.objects.get_mut(key)
+            && seen.metadata.uid == metadata.uid
+            && seen.metadata.generation == metadata.generation
+        {
+            seen.metadata = ObjectMeta {
+                managed_fields: None,
+                ..metadata
+            };
+        }
+        self.note(key);
+    }
+
+    fn put(&mut self, key: &Key, mut object: DynamicObject) -> Change {
+        let before = self.objects.get(key);
         let same_version = before
             .is_some_and(|seen| seen.metadata.resource_version == object.metadata.resource_version);
         if same_version {
@@ -211,7 +254,10 @@ impl Index {
                 managed_fields: None,
                 ..object.metadata
             },
-            data: object.data,
+            data: match key.kind {
+                Kind::Topic | Kind::Connector | Kind::Flow => Value::Null,
+                _ => object.data,
+            },
             status,
             text,
         };
@@ -225,7 +271,8 @@ impl Index {
             }
             _ => Change::Matters,
         };
-        self.objects.insert(key, seen);
+        self.objects.insert(key.clone(), seen);
+        self.note(key);
         change
     }
 }
@@ -295,11 +342,17 @@ impl Key {
 
     /// `Flow/acme/shop`, `Tenant/acme`: the origin that diagnostics show.
     pub fn origin(&self) -> String {
-        if self.namespace.is_empty() {
-            format!("{}/{}", self.kind.name(), self.name)
-        } else {
-            format!("{}/{}/{}", self.kind.name(), self.namespace, self.name)
-        }
+        let parts = [self.kind.name(), &self.namespace, &self.name];
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join("/")
+    }
+
+    /// The key of one of VRSky's own objects by its [`Key::origin`].
+    pub fn from_origin(origin: &str) -> Option<Self> {
+        let (kind, rest) = origin.split_once('/')?;
+        let kind = Kind::OURS.into_iter().find(|one| one.name() == kind)?;
+        let (namespace, name) = rest.split_once('/').unwrap_or(("", rest));
+        Some(Self::new(kind, namespace, name))
     }
 }
 

@@ -82,6 +82,8 @@ impl Kind {
         Self::Grant,
         Self::Flow,
     ];
+    /// Those of VRSky's own that have something in NATS, and stay until it is gone.
+    pub const KEPT: [Self; 3] = [Self::Tenant, Self::Grant, Self::Flow];
     /// What the operator makes in tenants' namespaces, in the order in which it is made: what opens
     /// traffic comes last.
     pub const MADE: [Self; 11] = [

@@ -8,7 +8,8 @@ mod network_policy;
 mod offers;
 mod way_in;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Secret, Service, ServiceAccount, ServicePort, ServiceSpec};
@@ -27,6 +28,7 @@ use crate::names::{
     self, ADDRESS, AUTHORITIES, CREDENTIALS, HASH, INSTANCE, MANAGED_BY, NAME, RUNTIME, SUPPORT,
     TENANT, TENANT_ID, TENANT_NAME,
 };
+use crate::reconcile::Where;
 
 /// Where runtimes take webhooks in.
 pub const WEBHOOK_PORT: u16 = 8080;
@@ -46,29 +48,94 @@ pub(crate) struct Context<'a> {
     pub(crate) pods: u32,
 }
 
-/// Everything that the plan asks for but Secrets, which are not compared with what is there. `pods`
-/// has the flows whose pods may be more or fewer.
-pub fn desired(plan: &Plan, config: &Config, pods: &BTreeMap<FlowId, u32>) -> Objects {
-    let mut objects = Objects::new();
-    for (tenant_name, tenant) in &plan.tenants {
-        let compute = tenant.compute.iter();
-        objects.extend(compute.flat_map(|compute| compute::objects(tenant_name, compute)));
-        let offers = tenant.offers.iter();
-        objects.extend(offers.flat_map(|offers| offers::objects(tenant_name, offers)));
-        for workload in &tenant.workloads {
-            let context = Context {
-                config,
-                tenant_name,
-                tenant,
-                workload,
-                pods: workload
-                    .flow
-                    .as_ref()
-                    .and_then(|flow| pods.get(flow).copied())
-                    .unwrap_or_else(|| workload.scale.map_or(1, |scale| scale.min)),
+/// Everything that a plan asks for but Secrets, which are not compared with what is there. It follows
+/// one plan after another, in the time of what is different. The objects are made when somebody asks.
+#[derive(Debug, Default)]
+pub struct Desired {
+    tenants: BTreeMap<TenantName, Part>,
+}
+
+/// What one tenant is to have.
+#[derive(Debug)]
+struct Part {
+    tenant: Arc<Tenant>,
+    /// Of each workload.
+    pods: Vec<u32>,
+}
+
+impl Desired {
+    /// Follows `plan`; `pods` has the flows whose pods may be more or fewer. The namespaces in which
+    /// something else may be asked for than before.
+    pub fn follow(&mut self, plan: &Plan, pods: &BTreeMap<FlowId, u32>) -> BTreeSet<String> {
+        let mut before = std::mem::take(&mut self.tenants);
+        let mut changed = BTreeSet::new();
+        for (name, tenant) in &plan.tenants {
+            let workloads = tenant.workloads.iter();
+            let part = Part {
+                tenant: Arc::clone(tenant),
+                pods: workloads.map(|one| count(one, pods)).collect(),
             };
-            context.objects(&mut objects);
+            let last = before.remove(name);
+            let is_same = last
+                .as_ref()
+                .is_some_and(|last| last.tenant == part.tenant && last.pods == part.pods);
+            if !is_same {
+                for part in last.iter().chain([&part]) {
+                    changed.extend(part.namespaces().map(str::to_owned));
+                }
+            }
+            self.tenants.insert(name.clone(), part);
         }
+        for gone in before.values() {
+            changed.extend(gone.namespaces().map(str::to_owned));
+        }
+        changed
+    }
+
+    /// The objects in these places.
+    pub fn objects(&self, config: &Config, places: &Where) -> Objects {
+        let parts = self.tenants.iter();
+        let parts = parts.filter(|(_, part)| part.namespaces().any(|one| places.holds(one)));
+        parts
+            .flat_map(|(name, part)| objects(name, &part.tenant, config, &part.pods))
+            .filter(|(key, _)| places.holds(&key.namespace))
+            .collect()
+    }
+}
+
+impl Part {
+    /// Where its objects are; some more than once.
+    fn namespaces(&self) -> impl Iterator<Item = &str> {
+        let limited = self.tenant.compute.iter().flat_map(|it| &it.namespaces);
+        let reading = self.tenant.offers.iter().flat_map(|it| &it.namespaces);
+        let running = self.tenant.workloads.iter().map(|it| &it.namespace);
+        limited.chain(reading).chain(running).map(String::as_str)
+    }
+}
+
+/// How many pods a workload is to have.
+fn count(workload: &Workload, pods: &BTreeMap<FlowId, u32>) -> u32 {
+    let flow = workload.flow.as_ref();
+    flow.and_then(|flow| pods.get(flow).copied())
+        .unwrap_or_else(|| workload.scale.map_or(1, |scale| scale.min))
+}
+
+/// What one tenant is to have, each workload with so many pods.
+fn objects(name: &TenantName, tenant: &Tenant, config: &Config, pods: &[u32]) -> Objects {
+    let mut objects = Objects::new();
+    let compute = tenant.compute.iter();
+    objects.extend(compute.flat_map(|compute| compute::objects(name, compute)));
+    let offers = tenant.offers.iter();
+    objects.extend(offers.flat_map(|offers| offers::objects(name, offers)));
+    for (workload, pods) in tenant.workloads.iter().zip(pods) {
+        let context = Context {
+            config,
+            tenant_name: name,
+            tenant,
+            workload,
+            pods: *pods,
+        };
+        context.objects(&mut objects);
     }
     objects
 }

@@ -33,7 +33,9 @@ use crate::health::Health;
 use crate::index::{Change, Index, Key};
 use crate::inventory::Inventory;
 use crate::kinds::Kind;
+use crate::objects::Desired;
 use crate::own::{self, Own, Stored};
+use crate::reconcile::Where;
 use crate::reports::Reports;
 use crate::warnings::Question;
 use crate::watch;
@@ -54,6 +56,8 @@ const VERIFY: Duration = Duration::from_mins(10);
 const VERIFIED_AT_ONCE: usize = 8;
 /// How often time alone may change something.
 const TICK: Duration = Duration::from_secs(1);
+/// A connection to a tenant's account that was not used for so long is closed.
+const IDLE: Duration = Duration::from_secs(30);
 /// How long connecting to the broker may take.
 const CONNECT: Duration = Duration::from_secs(5);
 /// A connection that is lost comes back by itself, but not to a server that has lost its account: after
@@ -90,12 +94,16 @@ pub struct Operator {
     verified: BTreeMap<TenantId, Instant>,
     /// What could not be done for tenants in NATS.
     failed: BTreeMap<TenantId, Failure>,
+    /// What should be in Kubernetes.
+    desired: Desired,
+    /// Where it may not be.
+    differing: Where,
     /// Objects that could not be written, with the reason, for status.
     refused: BTreeMap<Key, String>,
     /// The last texts without errors.
     before: Before,
-    /// What was found last, by origin of the object.
-    diagnostics: BTreeMap<String, Vec<Diagnostic>>,
+    /// What was found last.
+    diagnostics: BTreeMap<Key, Vec<Diagnostic>>,
     /// Audit entries of grants that ended, by the grant's `namespace/name`.
     revoked: BTreeMap<String, Revoked>,
     /// Whose credentials were written, by namespace.
@@ -108,6 +116,8 @@ pub struct Operator {
     untold: Untold,
     /// When an object's status changes by itself.
     changes: BTreeMap<Key, Timestamp>,
+    /// Whether metrics say how many objects are ready.
+    counted: bool,
     /// Which flows are at zero.
     autoscale: Autoscale,
     /// Flows that are being deleted, and stay until they can read what waits for them.
@@ -161,6 +171,8 @@ impl Operator {
             away: None,
             verified: BTreeMap::new(),
             failed: BTreeMap::new(),
+            desired: Desired::default(),
+            differing: Where::Everywhere,
             refused: BTreeMap::new(),
             before: Before::new(),
             diagnostics: BTreeMap::new(),
@@ -170,6 +182,7 @@ impl Operator {
             recheck_at: None,
             untold: Untold::everything(),
             changes: BTreeMap::new(),
+            counted: false,
             autoscale: Autoscale::default(),
             staying: BTreeSet::new(),
             questions: None,
@@ -193,6 +206,7 @@ impl Operator {
         let mut questions = self.questions.take();
         let mut due = Due::now();
         let mut to_tell = Due::never();
+        let mut told = Instant::now();
         loop {
             tokio::select! {
                 said = watches.next() => match said {
@@ -200,7 +214,10 @@ impl Operator {
                         let about = untold::about(kind, &event);
                         let change = self.index.take(kind, event);
                         if change != Change::Nothing { self.untold.object(about.as_ref()) }
-                        if change == Change::Matters { due.soon() }
+                        if change == Change::Matters {
+                            self.differs(kind, about.as_ref());
+                            due.soon();
+                        }
                     }
                     Some((kind, Err(error))) => {
                         tracing::warn!(event = "watch_failed", kind = kind.name(), %error);
@@ -212,7 +229,7 @@ impl Operator {
                     if self.reports.take(tenant, report, Timestamp::now()) {
                         self.untold.namespace(&namespace);
                         // Of what runs already it changes what is said, and nothing that is done.
-                        if due.at.is_none() && self.staying.is_empty() { to_tell.soon() } else { due.soon() }
+                        if due.at.is_none() && self.staying.is_empty() { to_tell.by(told + QUIET) } else { due.soon() }
                     }
                 }
                 Some(question) = asked(&mut questions) => self.foresee(question),
@@ -226,13 +243,15 @@ impl Operator {
                     }
                     if self.time_changes() { due.soon() }
                     self.look(&mut looking);
+                    self.count();
+                    if let Some(broker) = &self.broker { broker.close_idle(IDLE).await }
                     // Between a change and its round, what is known and what is planned differ.
                     if due.at.is_none() && self.has_to_tell() && !self.tell().await {
                         due.after(self.pause());
                     }
                 }
                 () = to_tell.come(), if due.at.is_none() => {
-                    to_tell = Due::never();
+                    (to_tell, told) = (Due::never(), Instant::now());
                     if self.has_to_tell() && !self.tell().await { due.after(self.pause()) }
                 }
                 () = due.come() => {
@@ -240,6 +259,16 @@ impl Operator {
                     if let Some(pause) = self.round().await { due.after(pause) }
                 }
             }
+        }
+    }
+
+    /// What is in Kubernetes may not be what should be; `None`: anything of the kind.
+    fn differs(&mut self, kind: Kind, about: Option<&Key>) {
+        match about {
+            _ if !kind.is_made() && kind != Kind::Namespace => {}
+            None => self.differing = Where::Everywhere,
+            Some(key) if kind == Kind::Namespace => self.differing.add(&key.name),
+            Some(key) => self.differing.add(&key.namespace),
         }
     }
 
@@ -353,7 +382,11 @@ impl Due {
     }
 
     fn after(&mut self, pause: Duration) {
-        let at = Instant::now() + pause;
+        self.by(Instant::now() + pause);
+    }
+
+    /// Then, if not before.
+    fn by(&mut self, at: Instant) {
         self.at = Some(self.at.map_or(at, |before| before.min(at)));
     }
 

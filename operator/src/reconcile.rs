@@ -34,9 +34,42 @@ impl Action {
     }
 }
 
+/// Namespaces in which what is there may differ from what should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Where {
+    /// All of them.
+    Everywhere,
+    /// These.
+    In(BTreeSet<String>),
+}
+
+impl Where {
+    /// None.
+    pub fn nowhere() -> Self {
+        Self::In(BTreeSet::new())
+    }
+
+    /// In this namespace, too.
+    pub fn add(&mut self, namespace: &str) {
+        if let Self::In(namespaces) = self
+            && !namespaces.contains(namespace)
+        {
+            namespaces.insert(namespace.to_owned());
+        }
+    }
+
+    pub(crate) fn holds(&self, namespace: &str) -> bool {
+        match self {
+            Self::Everywhere => true,
+            Self::In(namespaces) => namespaces.contains(namespace),
+        }
+    }
+}
+
 /// What is to be done in tenants' namespaces, in order: what is made in the order of
 /// [`Kind::MADE`], then what goes, in the reverse order. Nothing goes while a list is incomplete.
-pub fn reconcile(desired: &Objects, observed: &Index) -> Vec<Action> {
+/// Nothing is compared but `places`, and `desired` is what should be there.
+pub fn reconcile(desired: &Objects, observed: &Index, places: &Where) -> Vec<Action> {
     let mut actions = Vec::new();
     for kind in Kind::MADE {
         for (key, object) in desired.iter().filter(|(key, _)| key.kind == kind) {
@@ -49,8 +82,15 @@ pub fn reconcile(desired: &Objects, observed: &Index) -> Vec<Action> {
         return actions;
     }
     for kind in Kind::MADE.into_iter().rev() {
-        let gone = observed.of(kind).filter(|(key, seen)| {
-            !desired.contains_key(*key) && is_made(seen) && !seen.is_deleting()
+        let there: Vec<(&Key, &Seen)> = match places {
+            Where::Everywhere => observed.of(kind).collect(),
+            Where::In(namespaces) => namespaces
+                .iter()
+                .flat_map(|namespace| observed.within(kind, namespace))
+                .collect(),
+        };
+        let gone = there.into_iter().filter(|(key, seen)| {
+            !desired.contains_key(key) && is_made(seen) && !seen.is_deleting()
         });
         actions.extend(gone.map(|(key, seen)| Action::Delete {
             key: key.clone(),

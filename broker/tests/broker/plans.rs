@@ -31,17 +31,17 @@ impl Plans {
     pub(crate) fn tenant(mut self, name: &str) -> Self {
         self.0
             .tenants
-            .insert(TenantName::new(name).unwrap(), tenant(name));
+            .insert(TenantName::new(name).unwrap(), Arc::new(tenant(name)));
         self
     }
 
     pub(crate) fn change(mut self, name: &str, change: impl FnOnce(&mut Tenant)) -> Self {
-        change(
+        change(Arc::make_mut(
             self.0
                 .tenants
                 .get_mut(&TenantName::new(name).unwrap())
                 .unwrap(),
-        );
+        ));
         self
     }
 

@@ -24,6 +24,7 @@ pub use tenant::Tenant;
 pub use workload::Workload;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,13 +32,14 @@ use serde::{Deserialize, Serialize};
 pub const VERSION: u32 = 1;
 
 /// What must be true, for all tenants.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Plan {
     /// [`VERSION`].
     pub version: u32,
-    /// One entry, and one NATS account, per tenant.
-    pub tenants: BTreeMap<TenantName, Tenant>,
+    /// One entry, and one NATS account, per tenant. Shared between one plan and the next, where nothing
+    /// about the tenant has changed.
+    pub tenants: BTreeMap<TenantName, Arc<Tenant>>,
 }
 
 impl Plan {

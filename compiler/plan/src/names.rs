@@ -1,6 +1,7 @@
 //! Names, checked once where they are made.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -27,15 +28,15 @@ macro_rules! name {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $type(String);
+        pub struct $type(Arc<str>);
 
         impl $type {
             /// Checks `text`.
             pub fn new(text: impl Into<String>) -> Result<Self, InvalidName> {
-                let text = text.into();
+                let text: String = text.into();
                 let valid: fn(&str) -> bool = $valid;
                 if valid(&text) {
-                    Ok(Self(text))
+                    Ok(Self(text.into()))
                 } else {
                     Err(InvalidName { kind: $kind, text })
                 }
@@ -62,7 +63,7 @@ macro_rules! name {
 
         impl From<$type> for String {
             fn from(name: $type) -> Self {
-                name.0
+                name.0.as_ref().to_owned()
             }
         }
     };
@@ -122,22 +123,22 @@ impl TenantId {
         let text = data_encoding::BASE32_NOPAD
             .encode(&digest[..7])
             .to_lowercase();
-        Self(text[..10].to_owned())
+        Self(text[..10].into())
     }
 
     /// `T_<id>`: messages in transit.
     pub fn transit_stream(&self) -> StreamName {
-        StreamName(format!("T_{self}"))
+        StreamName(format!("T_{self}").into())
     }
 
     /// `D_<id>`: dead letters.
     pub fn dead_letter_stream(&self) -> StreamName {
-        StreamName(format!("D_{self}"))
+        StreamName(format!("D_{self}").into())
     }
 
     /// `X_<id>`: what the tenant shares.
     pub fn shared_stream(&self) -> StreamName {
-        StreamName(format!("X_{self}"))
+        StreamName(format!("X_{self}").into())
     }
 }
 
@@ -145,8 +146,8 @@ impl TenantId {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct FlowId {
-    namespace: String,
-    name: String,
+    namespace: Arc<str>,
+    name: Arc<str>,
 }
 
 impl FlowId {
@@ -154,8 +155,8 @@ impl FlowId {
     pub fn new(namespace: &str, name: &str) -> Result<Self, InvalidName> {
         if dns_label(namespace, 63) && dns_label(name, 40) {
             Ok(Self {
-                namespace: namespace.to_owned(),
-                name: name.to_owned(),
+                namespace: namespace.into(),
+                name: name.into(),
             })
         } else {
             Err(InvalidName {
@@ -182,7 +183,7 @@ impl FlowId {
 
     /// `e.<flow>.<edge>`: where messages for one edge lie in the transit stream.
     pub fn edge_subject(&self, edge: &EdgeName) -> Subject {
-        Subject(format!("e.{}.{edge}", self.token()))
+        Subject(format!("e.{}.{edge}", self.token()).into())
     }
 
     /// `d.<flow>.<step>`: where dead letters of one step lie.
@@ -216,7 +217,7 @@ impl From<FlowId> for String {
 impl EdgeName {
     /// `in`: what the source took in.
     pub fn ingress() -> Self {
-        Self("in".to_owned())
+        Self("in".into())
     }
 
     /// `sink-<name>`: a sink that has its own edge.
@@ -233,7 +234,7 @@ impl EdgeName {
     /// on. The names of sinks have no `_`.
     #[must_use]
     pub fn partition(&self, number: u32) -> Self {
-        Self(partition(&self.0, number))
+        Self(partition(&self.0, number).into())
     }
 
     /// The edge that this is a partition of, and which.
@@ -242,7 +243,7 @@ impl EdgeName {
         let parts = parts.and_then(|(edge, number)| Some((edge, number.parse().ok()?)));
         parts.map_or_else(
             || (self.clone(), 0),
-            |(edge, number)| (Self(edge.to_owned()), number),
+            |(edge, number)| (Self(edge.into()), number),
         )
     }
 }
@@ -251,7 +252,7 @@ impl Subject {
     /// The subject of one partition of the edge whose subject this is; see [`EdgeName::partition`].
     #[must_use]
     pub fn partition(&self, number: u32) -> Self {
-        Self(partition(&self.0, number))
+        Self(partition(&self.0, number).into())
     }
 }
 

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::{EdgeName, FlowId, Subject, TenantId, TenantName};
 
 /// One flow's program.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Program {
     /// [`crate::VERSION`].
@@ -74,7 +74,7 @@ fn is_one(number: &u32) -> bool {
 }
 
 /// Where messages come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum Source {
     /// The runtime takes them in with a connector and publishes them to `e.<flow>.in`.
@@ -108,7 +108,7 @@ pub enum Decode {
 }
 
 /// What happens to the messages of one edge.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Stage {
     /// The subject of the edge in the transit stream: `e.<flow>.<edge>`.
@@ -124,7 +124,7 @@ pub struct Stage {
 }
 
 /// What arrives at a stage.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Input {
     /// A JSON Schema: the contract, or the type that the compiler inferred. Expressions are compiled
@@ -137,7 +137,7 @@ pub struct Input {
 }
 
 /// One step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Step {
     /// The step's name: as given, else `step-<n>` from 1. A subject token.
@@ -150,7 +150,7 @@ pub struct Step {
 }
 
 /// What a step does.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Action {
     /// Drops messages for which the expression is false.
@@ -178,7 +178,7 @@ pub enum Language {
 }
 
 /// One way out of a stage.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Output {
     /// Where it stands in the Flow, such as `spec.sinks.erp`.
@@ -204,7 +204,7 @@ pub enum Condition {
 }
 
 /// Where an output leads.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Target {
     /// Another edge of this flow.

@@ -17,7 +17,7 @@ pub struct Index {
 
 /// What one runtime process says of one flow, at each change of state and every two seconds.
 /// Published to `reports.<tenant id>.<flow token>.<process>`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// The flow.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{FlowId, Import, Program, StreamName, TenantId, Workload};
 
 /// One tenant's part of the plan.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Tenant {
     /// Its id in NATS.

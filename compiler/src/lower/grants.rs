@@ -42,16 +42,14 @@ pub(super) fn imports(
     imports
 }
 
-/// What others let a tenant read.
+/// What others let a tenant read, by the grants that it was `given` and that stand.
 pub(super) fn offers(
     objects: &[Object],
-    signatures: &Signatures,
-    reader: &TenantName,
+    given: &[&Grant],
     namespaces: &BTreeSet<String>,
 ) -> Option<Offers> {
     let mut topics = BTreeMap::new();
-    let grants = signatures.grants.iter();
-    for grant in grants.filter(|grant| grant.to == *reader && grant.state == State::Valid) {
+    for grant in given {
         let offer = Offer {
             grant: objects[grant.object].full_name(),
             expires: grant.expires.map(|expires| expires.to_string()),

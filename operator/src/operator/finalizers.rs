@@ -10,8 +10,6 @@ use crate::index::{Key, Seen};
 use crate::kinds::Kind;
 use crate::status;
 
-/// The kinds that are kept.
-const KEPT: [Kind; 3] = [Kind::Tenant, Kind::Grant, Kind::Flow];
 /// So long, and no longer, does a deletion wait. What is left in NATS then is not forgotten: every
 /// round compares it with the plan.
 const AT_MOST: SignedDuration = SignedDuration::from_mins(5);
@@ -19,9 +17,8 @@ const AT_MOST: SignedDuration = SignedDuration::from_mins(5);
 impl Operator {
     /// Puts the finalizer on what will have something in NATS. True if nothing failed.
     pub(super) async fn keep(&mut self) -> bool {
-        let objects: Vec<(Key, Seen)> = KEPT
-            .into_iter()
-            .flat_map(|kind| self.index.of(kind))
+        let objects = self.index.unsettled();
+        let objects: Vec<(Key, Seen)> = objects
             .filter(|(_, seen)| !seen.is_deleting() && !seen.is_kept())
             .filter(|(key, _)| {
                 key.kind == Kind::Tenant
@@ -35,9 +32,8 @@ impl Operator {
     /// Takes the finalizer off what has nothing in NATS any more. True if nothing failed.
     pub(super) async fn let_go(&mut self) -> bool {
         let now = Timestamp::now();
-        let objects: Vec<(Key, Seen)> = KEPT
-            .into_iter()
-            .flat_map(|kind| self.index.of(kind))
+        let objects = self.index.unsettled();
+        let objects: Vec<(Key, Seen)> = objects
             .filter(|(_, seen)| seen.is_deleting() && seen.is_kept())
             .filter(|(key, seen)| is_overdue(seen, now) || self.is_gone(key, seen))
             .map(|(key, seen)| (key.clone(), seen.clone()))
@@ -53,9 +49,11 @@ impl Operator {
     /// Flows that are being deleted while they are at zero, or wake: so that they read to the end.
     pub(super) fn staying(&mut self) -> BTreeSet<Key> {
         let now = Timestamp::now();
-        let flows = self.index.of(Kind::Flow);
-        let leaving = flows.filter(|(_, seen)| {
-            seen.is_deleting() && seen.is_kept() && !is_past(seen, status::WAKES_WITHIN, now)
+        let leaving = self.index.unsettled().filter(|(key, seen)| {
+            key.kind == Kind::Flow
+                && seen.is_deleting()
+                && seen.is_kept()
+                && !is_past(seen, status::WAKES_WITHIN, now)
         });
         let mut staying = BTreeSet::new();
         for (key, _) in leaving {
@@ -72,15 +70,19 @@ impl Operator {
         staying
     }
 
-    async fn finalize(&self, objects: Vec<(Key, Seen)>, keep: bool) -> bool {
-        if objects.is_empty() {
-            return true;
+    async fn finalize(&mut self, objects: Vec<(Key, Seen)>, keep: bool) -> bool {
+        let mut is_done = true;
+        for written in self.writer.finalizers(objects, keep).await {
+            match written {
+                Ok(Some((key, metadata))) => self.index.wrote(&key, metadata),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(event = "finalizer_failed", %error);
+                    is_done = false;
+                }
+            }
         }
-        let failed = self.writer.finalizers(objects, keep).await;
-        for error in &failed {
-            tracing::warn!(event = "finalizer_failed", %error);
-        }
-        failed.is_empty()
+        is_done
     }
 
     /// Whether NATS and Kubernetes have nothing of the object any more.

@@ -16,7 +16,8 @@ use crate::index::Key;
 use crate::kinds::Kind;
 use crate::names::{RUNTIME, SUPPORT};
 use crate::objects::Credentials;
-use crate::reconcile::{self, Action, reconcile};
+use crate::reconcile::{self, Action, Where, reconcile};
+use crate::world::InOrder;
 use crate::{objects, world};
 
 /// Imports of one grant that end within so many milliseconds ended by one revocation.
@@ -91,29 +92,46 @@ impl Operator {
         );
         let mut compiled = self.compiler.compile(&world);
         self.incumbents = world.incumbents;
-        let mut found: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        let mut found: BTreeMap<Key, Vec<_>> = BTreeMap::new();
         for diagnostic in std::mem::take(&mut compiled.diagnostics) {
             let origin = &world.documents[diagnostic.primary.document].origin;
-            found.entry(origin.clone()).or_default().push(diagnostic);
+            if let Some(key) = Key::from_origin(origin) {
+                found.entry(key).or_default().push(diagnostic);
+            }
         }
-        for (key, seen) in Kind::OURS.into_iter().flat_map(|kind| self.index.of(kind)) {
-            let origin = key.origin();
-            let now = found.get(&origin);
-            if now != self.diagnostics.get(&origin) {
+        for key in found.keys().chain(self.diagnostics.keys()) {
+            if found.get(key) != self.diagnostics.get(key) {
                 self.untold.object(Some(key));
             }
-            let mut now = now.into_iter().flatten();
-            let is_wrong = now.any(|one| one.severity == Severity::Error);
-            let before = self.before.get(key);
-            let is_new = before.is_none_or(|before| !Arc::ptr_eq(before, &seen.text));
-            if is_new && !is_wrong && !seen.is_paused() && !seen.is_deleting() {
-                self.before.insert(key.clone(), seen.text.clone());
+        }
+        self.diagnostics = found;
+        self.remember_texts();
+        compiled
+    }
+
+    /// What is written now without a mistake stands in where something later cannot be read.
+    fn remember_texts(&mut self) {
+        let ours = || Kind::OURS.into_iter().flat_map(|kind| self.index.of(kind));
+        let mut known = InOrder::new(&self.before);
+        let mut written = Vec::new();
+        for (key, seen) in ours() {
+            let is_known = known
+                .get(key)
+                .is_some_and(|text| Arc::ptr_eq(text, &seen.text));
+            let is_wrong = || {
+                let mut found = self.diagnostics.get(key).into_iter().flatten();
+                found.any(|one| one.severity == Severity::Error)
+            };
+            if !is_known && !seen.is_paused() && !seen.is_deleting() && !is_wrong() {
+                written.push((key.clone(), Arc::clone(&seen.text)));
             }
         }
-        let index = &self.index;
-        self.before.retain(|key, _| index.get(key).is_some());
-        self.diagnostics = found;
-        compiled
+        let mut there = ours().map(|(key, _)| key).peekable();
+        self.before.retain(|key, _| {
+            while there.next_if(|passed| *passed < key).is_some() {}
+            there.next_if(|next| *next == key).is_some()
+        });
+        self.before.extend(written);
     }
 
     /// NATS follows the plan, for the tenants that need it. Who failed is tried again next time.
@@ -198,28 +216,31 @@ impl Operator {
             (Some(broker), false) => broker.incumbents().await.ok(),
             _ => None,
         };
-        self.incumbents = match read {
-            Some(read) => read
-                .into_values()
-                .flatten()
+        if let Some(read) = read {
+            let programs = read.into_values().flatten();
+            self.incumbents = programs
                 .map(|(flow, program)| ((program.tenant.clone(), flow), program))
-                .collect(),
-            None => plan
-                .tenants
-                .iter()
-                .flat_map(|(name, tenant)| {
-                    let programs = tenant.programs.iter();
-                    programs
-                        .map(move |(flow, program)| ((name.clone(), flow.clone()), program.clone()))
-                })
-                .collect(),
-        };
+                .collect();
+            return;
+        }
+        self.incumbents
+            .retain(|_, program| !touched.contains(&program.tenant_id));
+        let tenants = plan.tenants.iter();
+        let planned = tenants.filter(|(_, tenant)| touched.contains(&tenant.id));
+        self.incumbents.extend(planned.flat_map(|(name, tenant)| {
+            let programs = tenant.programs.iter();
+            programs.map(|(flow, program)| ((name.clone(), flow.clone()), Arc::clone(program)))
+        }));
     }
 
     /// Kubernetes follows the plan.
     async fn in_kubernetes(&mut self, plan: &Plan) -> bool {
         let pods = self.autoscale.follow(plan, &self.index);
-        let desired = objects::desired(plan, &self.config, &pods);
+        let changed = self.desired.follow(plan, &pods);
+        let mut places = std::mem::replace(&mut self.differing, Where::nowhere());
+        for namespace in &changed {
+            places.add(namespace);
+        }
         let mut actions = Vec::new();
         let mut written = BTreeMap::new();
         for (name, tenant) in &plan.tenants {
@@ -240,7 +261,8 @@ impl Operator {
                 written.insert(namespace.clone(), tenant.id.clone());
             }
         }
-        for action in reconcile(&desired, &self.index) {
+        let desired = self.desired.objects(&self.config, &places);
+        for action in reconcile(&desired, &self.index, &places) {
             // Secrets are not watched; they go just before the account that they belong to.
             if let Action::Delete { key, .. } = &action
                 && key.kind == Kind::ServiceAccount
@@ -280,6 +302,7 @@ impl Operator {
         for error in &failed {
             tracing::warn!(event = "write_failed", %error);
             let key = error.key();
+            self.differing.add(&key.namespace);
             if key.kind == Kind::Secret {
                 written.remove(&key.namespace);
             }

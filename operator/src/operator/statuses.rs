@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 use vrsky_compiler::Diagnostic;
 use vrsky_crds::status::Status;
 use vrsky_plan::{Tenant, TenantId, TenantName};
@@ -35,18 +35,21 @@ impl Operator {
         let mut changes = Vec::new();
         let mut writes = Vec::new();
         let mut transitions = Vec::new();
-        for (key, seen) in Kind::OURS.into_iter().flat_map(|kind| self.index.of(kind)) {
-            let is_due = self.changes.get(key).is_some_and(|at| *at <= now);
-            let owner = || self.owner(key, seen).map(|(_, tenant)| &tenant.id);
-            if !is_due && !untold.holds(key, owner) {
+        let mut keys = untold.objects(&self.index, &self.inventory.value);
+        let due = self.changes.iter().filter(|(_, at)| **at <= now);
+        keys.extend(due.map(|(key, _)| key.clone()));
+        for key in keys {
+            let Some(seen) = self.index.get(&key) else {
+                changes.push((key, None));
                 continue;
-            }
-            let (wanted, change) = self.status(key, seen, &readers, now);
+            };
+            let (wanted, change) = self.status(&key, seen, &readers, now);
             changes.push((key.clone(), change));
             if wanted != seen.status {
                 let transition = transition(&seen.status, &wanted);
-                transitions.extend(transition.map(|it| (key.clone(), seen.clone(), it)));
-                writes.push((key.clone(), wanted));
+                let uid = seen.uid().to_owned();
+                transitions.extend(transition.map(|it| (key.clone(), uid, it)));
+                writes.push((key, wanted));
             }
         }
         for (key, change) in changes {
@@ -55,12 +58,7 @@ impl Operator {
                 None => self.changes.remove(&key),
             };
         }
-        let index = &self.index;
-        self.changes.retain(|key, _| index.get(key).is_some());
-        let bodies = writes
-            .iter()
-            .map(|(key, wanted)| (key.clone(), json!(wanted)));
-        let failed = self.writer.statuses(bodies.collect()).await;
+        let failed = self.writer.statuses(&writes).await;
         for error in &failed {
             tracing::warn!(event = "status_failed", %error);
             self.untold.object(Some(error.key()));
@@ -71,12 +69,12 @@ impl Operator {
                 self.index.told(&key, wanted);
             }
         }
-        self.count();
+        self.counted = false;
         let recorder = &self.recorder;
         let told = transitions.into_iter();
         let told = told.filter(|(key, _, _)| !failed.contains(key));
-        let events = told.map(|(key, seen, transition)| async move {
-            recorder.tell(&key, &seen, transition).await;
+        let events = told.map(|(key, uid, transition)| async move {
+            recorder.tell(&key, uid, transition).await;
         });
         let events = stream::iter(events).buffer_unordered(CONCURRENT);
         events.collect::<()>().await;
@@ -91,7 +89,10 @@ impl Operator {
     }
 
     /// How many objects are ready, for metrics.
-    fn count(&self) {
+    pub(super) fn count(&mut self) {
+        if std::mem::replace(&mut self.counted, true) {
+            return;
+        }
         let mut count: BTreeMap<(&'static str, bool), usize> = BTreeMap::new();
         for (key, seen) in Kind::OURS.into_iter().flat_map(|kind| self.index.of(kind)) {
             let is_ready = ready(&seen.status).is_some_and(|(status, _, _)| status == "True");
@@ -120,7 +121,7 @@ impl Operator {
         now: Timestamp,
     ) -> (Status, Option<Timestamp>) {
         let previous = &seen.status;
-        let found = self.diagnostics.get(&key.origin());
+        let found = self.diagnostics.get(key);
         let diagnostics: Vec<&Diagnostic> = found.into_iter().flatten().collect();
         let owner = self.owner(key, seen);
         let mut object = self.facts(key, seen, owner, &diagnostics);
@@ -194,7 +195,8 @@ impl Operator {
             _ => &self.inventory.value.namespaces.get(&key.namespace)?.tenant,
         };
         let name = self.names.get(&TenantId::of(uid))?;
-        self.plan.tenants.get_key_value(name)
+        let (name, tenant) = self.plan.tenants.get_key_value(name)?;
+        Some((name, tenant))
     }
 
     fn tenancy(&self, key: &Key, has_owner: bool) -> Tenancy {
@@ -271,11 +273,15 @@ fn ready(status: &Status) -> Option<(&str, &str, &str)> {
     Some((&ready.status, &ready.reason, &ready.message))
 }
 
-/// What to tell of a change: `Ready` has another status or another reason.
+/// What to tell of a change: `Ready` has another status or another reason. That something new is on
+/// its way is none.
 fn transition(before: &Status, after: &Status) -> Option<Transition> {
     let (status, reason, message) = ready(after)?;
-    let is_news = ready(before).is_none_or(|(old, why, _)| (old, why) != (status, reason));
     let is_stalled = after.conditions.iter().any(|one| one.type_ == "Stalled");
+    let is_news = match ready(before) {
+        Some((old, why, _)) => (old, why) != (status, reason),
+        None => status == "True" || is_stalled,
+    };
     is_news.then(|| Transition {
         reason: reason.to_owned(),
         note: message.to_owned(),

@@ -6,7 +6,8 @@ use kube::core::DynamicObject;
 use kube::runtime::watcher::Event;
 use vrsky_plan::TenantId;
 
-use crate::index::Key;
+use crate::index::{Index, Key};
+use crate::inventory::Inventory;
 use crate::kinds::Kind;
 
 /// The object that an event names; the end of a list does not name what it no longer holds.
@@ -62,14 +63,29 @@ impl Untold {
         self.tenants.extend(tenants);
     }
 
-    /// Whether an object is among them; `owner` is its tenant.
-    pub(super) fn holds<'a>(
-        &self,
-        key: &Key,
-        owner: impl FnOnce() -> Option<&'a TenantId>,
-    ) -> bool {
-        self.everything
-            || self.namespaces.contains(&key.namespace)
-            || (!self.tenants.is_empty() && owner().is_some_and(|id| self.tenants.contains(id)))
+    /// The objects.
+    pub(super) fn objects(&self, index: &Index, inventory: &Inventory) -> BTreeSet<Key> {
+        let ours = Kind::OURS.into_iter();
+        if self.everything {
+            let all = ours.flat_map(|kind| index.of(kind));
+            return all.map(|(key, _)| key.clone()).collect();
+        }
+        let mut namespaces: BTreeSet<&str> = self.namespaces.iter().map(String::as_str).collect();
+        let mut keys = BTreeSet::new();
+        if !self.tenants.is_empty() {
+            let pins = inventory.namespaces.iter();
+            let own = pins.filter(|(_, pin)| self.tenants.contains(&TenantId::of(&pin.tenant)));
+            namespaces.extend(own.map(|(namespace, _)| namespace.as_str()));
+            let tenants = index.of(Kind::Tenant);
+            let own = tenants.filter(|(_, seen)| self.tenants.contains(&TenantId::of(seen.uid())));
+            keys.extend(own.map(|(key, _)| key.clone()));
+        }
+        for kind in ours {
+            let within = namespaces
+                .iter()
+                .flat_map(|namespace| index.within(kind, namespace));
+            keys.extend(within.map(|(key, _)| key.clone()));
+        }
+        keys
     }
 }

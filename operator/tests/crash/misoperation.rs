@@ -8,6 +8,7 @@
 mod subjects;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use kube::core::DynamicObject;
@@ -245,8 +246,8 @@ fn an_invalid_object_changes_nothing_of_the_plan() {
 fn what_runs(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     for tenant in plan.tenants.values_mut() {
-        for program in tenant.programs.values_mut() {
-            let program = std::sync::Arc::make_mut(program);
+        for program in Arc::make_mut(tenant).programs.values_mut() {
+            let program = Arc::make_mut(program);
             program.generation = 0;
             program.hash.clear();
         }
