@@ -1,5 +1,7 @@
 //! What an apply did, as plain data.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use vrsky_plan::{FlowId, TenantId};
 
@@ -14,6 +16,9 @@ pub struct Applied {
     /// Imports that had ended before, by this or an earlier process, and were not granted again.
     #[serde(skip)]
     pub remembered: Vec<Revoked>,
+    /// Tenants of whom a reader that goes has not read to the end yet: the next apply goes on.
+    #[serde(skip)]
+    pub draining: BTreeSet<TenantId>,
     /// What could not be done. One tenant's failure holds up no other; the next apply tries again.
     pub failed: Vec<Failure>,
 }

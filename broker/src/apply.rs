@@ -2,10 +2,12 @@
 //!
 //! Revocations → accounts → streams → consumers at owners → sources at readers → programs (readers
 //! before publishers) → removals (publishers before readers, drained, then purged) → tenants that
-//! are gone. Each tenant's part fails alone.
+//! are gone. Each tenant's part fails alone, and waits alone.
 
 mod observe;
 mod removals;
+
+pub(crate) use removals::Draining;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -295,7 +297,9 @@ impl Work<'_> {
                 self.applied.did(id, Verb::PutIndex, id.as_str());
             }
         }
-        self.remove_flows(id, held).await?;
+        if !self.remove_flows(id, held).await? {
+            return Ok(());
+        }
         if programs::put_index(platform, id, &index, held).await? {
             self.applied.did(id, Verb::PutIndex, id.as_str());
         }

@@ -13,10 +13,14 @@ use vrsky_plan::{FlowId, Plan, Program, Report, TenantId};
 
 use crate::accounts::{self, Resolver};
 use crate::api::Api;
+use crate::apply::Draining;
 use crate::keys::{credentials_text, now_seconds};
 use crate::server::is_new_enough;
 use crate::waiting::{self, Waiting};
 use crate::{Applied, Error, Keys, Seed, apply, jwt, programs, reports, streams};
+
+/// How often it is looked whether a reader that goes has read to the end.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The broker, seen with the operator's rights: as the system account, as the platform account, and
 /// as each tenant's account when there is something to do in it.
@@ -26,6 +30,8 @@ pub struct Broker {
     pub(crate) resolver: Resolver,
     pub(crate) platform: Api,
     tenants: Mutex<BTreeMap<TenantId, Open>>,
+    /// Readers that go, while something lies on their edges.
+    pub(crate) draining: Mutex<BTreeMap<(TenantId, FlowId), Draining>>,
 }
 
 /// A connection to a tenant's account.
@@ -55,20 +61,30 @@ impl Broker {
             resolver,
             platform,
             tenants: Mutex::default(),
+            draining: Mutex::default(),
         })
     }
 
     /// Makes the broker follow `plan`: reads what is, writes the difference, and nothing else; a
-    /// second call writes nothing. [`Keys::provide`] comes first.
+    /// second call writes nothing. [`Keys::provide`] comes first. It waits for readers that go.
     ///
     /// Revocations run before everything, and no other failure delays them. What fails is in
     /// [`Applied::failed`], by tenant; an `Err` means that nothing could be done at all.
     pub async fn apply(&self, plan: &Plan, keys: &Keys) -> Result<Applied, Error> {
-        apply::apply(self, plan, keys, None).await
+        let mut applied = apply::apply(self, plan, keys, None).await?;
+        while !applied.draining.is_empty() {
+            tokio::time::sleep(LOOK).await;
+            let mut more = apply::apply(self, plan, keys, None).await?;
+            more.actions.splice(..0, applied.actions);
+            more.revoked.splice(..0, applied.revoked);
+            applied = more;
+        }
+        Ok(applied)
     }
 
     /// [`Broker::apply`] for some tenants: the others' parts are neither looked at nor written. Where
-    /// a tenant reads of another, both have to be among them.
+    /// a tenant reads of another, both have to be among them. It waits for nobody: see
+    /// [`Applied::draining`].
     pub async fn apply_some(
         &self,
         plan: &Plan,
@@ -153,6 +169,8 @@ impl Broker {
     /// Forgets the connection to an account that is closed.
     pub(crate) async fn leave(&self, tenant: &TenantId) {
         self.tenants.lock().await.remove(tenant);
+        let mut draining = self.draining.lock().await;
+        draining.retain(|(one, _), _| one != tenant);
     }
 }
 

@@ -50,6 +50,8 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// The pause before something that failed is tried again, doubled each time up to the second.
 const AGAIN: Duration = Duration::from_secs(1);
 const AGAIN_AT_MOST: Duration = Duration::from_mins(1);
+/// Whether readers that go have read to the end is looked at again after so long.
+const DRAINING: Duration = Duration::from_millis(250);
 /// Each tenant's part of NATS is looked at again after so long, whether or not anything changed.
 const VERIFY: Duration = Duration::from_mins(10);
 /// Tenants that are looked at again in one round, at most.
@@ -92,6 +94,8 @@ pub struct Operator {
     applied: Plan,
     /// When each tenant's part of NATS was last found or made true.
     verified: BTreeMap<TenantId, Instant>,
+    /// Tenants of whom a reader that goes has not read to the end yet.
+    draining: BTreeSet<TenantId>,
     /// What could not be done for tenants in NATS.
     failed: BTreeMap<TenantId, Failure>,
     /// What should be in Kubernetes.
@@ -170,6 +174,7 @@ impl Operator {
             was_connected: false,
             away: None,
             verified: BTreeMap::new(),
+            draining: BTreeSet::new(),
             failed: BTreeMap::new(),
             desired: Desired::default(),
             differing: Where::Everywhere,

@@ -16,8 +16,14 @@ use crate::{Error, Verb, accounts, order, programs};
 const DRAIN: Duration = Duration::from_secs(10);
 /// It is given up earlier when nothing happens for so long: no runtime is there.
 const STALLED: Duration = Duration::from_secs(1);
-/// Pause between two looks.
-const LOOK: Duration = Duration::from_millis(50);
+
+/// What lay on the edges of a reader that goes.
+#[derive(Debug)]
+pub(crate) struct Draining {
+    since: Instant,
+    left: u64,
+    changed: Instant,
+}
 
 impl Work<'_> {
     /// Flows that the plan no longer has and that read to the end before they go: those that read a
@@ -32,12 +38,13 @@ impl Work<'_> {
             .collect()
     }
 
-    /// Removes the flows of one tenant that the plan no longer has.
+    /// Removes the flows of one tenant that the plan no longer has. False: some have not read to the
+    /// end, and the next apply looks again. Nobody waits here: the other tenants would, too.
     pub(super) async fn remove_flows(
         &mut self,
         id: &TenantId,
         held: &programs::Held,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let (_, tenant) = self.plan[id];
         let tokens: BTreeSet<String> = tenant.programs.keys().map(FlowId::token).collect();
         let api = self.broker.tenant(id, self.keys).await?;
@@ -55,17 +62,46 @@ impl Work<'_> {
                 Err(_) => unreadable.push(token.clone()),
             }
         }
+        // Who was given back meanwhile begins anew when it goes again.
+        let mut draining = self.broker.draining.lock().await;
+        draining.retain(|(tenant, flow), _| tenant != id || gone.contains_key(flow));
+        drop(draining);
         let publishers_first = order::readers_first(&gone).into_iter().rev();
         for flow in publishers_first {
-            if reads_on(&gone[&flow]) {
-                drain(&api, id, &flow).await?;
+            if reads_on(&gone[&flow]) && !self.has_drained(&api, id, &flow).await? {
+                self.applied.draining.insert(id.clone());
+                return Ok(false);
             }
             self.remove_program(id, &flow.token(), held).await?;
         }
         for token in unreadable {
             self.remove_program(id, &token, held).await?;
         }
-        self.purge_edges(id, &api, &tokens).await
+        self.purge_edges(id, &api, &tokens).await?;
+        Ok(true)
+    }
+
+    /// Whether nothing lies on a flow's edges any more, or nothing has happened there for too long.
+    async fn has_drained(&self, api: &Api, id: &TenantId, flow: &FlowId) -> Result<bool, Error> {
+        let filter = format!("e.{}.>", flow.token());
+        let info = api.stream(id.transit_stream().as_str(), &filter).await?;
+        let left: u64 = info.map_or(0, |info| info.state.subjects.values().sum());
+        let key = (id.clone(), flow.clone());
+        let now = Instant::now();
+        let mut draining = self.broker.draining.lock().await;
+        let seen = draining.entry(key.clone()).or_insert(Draining {
+            since: now,
+            left,
+            changed: now,
+        });
+        if seen.left != left {
+            (seen.left, seen.changed) = (left, now);
+        }
+        let is_over = left == 0 || now - seen.since > DRAIN || now - seen.changed > STALLED;
+        if is_over {
+            draining.remove(&key);
+        }
+        Ok(is_over)
     }
 
     async fn remove_program(
@@ -146,23 +182,4 @@ impl Work<'_> {
 /// Whether a flow that goes first reads what lies on its edges.
 fn reads_on(program: &Program) -> bool {
     matches!(program.source, Source::Topic { .. }) && !program.suspended
-}
-
-/// Waits until nothing lies on a flow's edges, as long as something happens there.
-async fn drain(api: &Api, id: &TenantId, flow: &FlowId) -> Result<(), Error> {
-    let filter = format!("e.{}.>", flow.token());
-    let start = Instant::now();
-    let (mut last, mut changed) = (u64::MAX, Instant::now());
-    while start.elapsed() < DRAIN && changed.elapsed() < STALLED {
-        let info = api.stream(id.transit_stream().as_str(), &filter).await?;
-        let left = info.map_or(0, |info| info.state.subjects.values().sum());
-        if left == 0 {
-            return Ok(());
-        }
-        if left != last {
-            (last, changed) = (left, Instant::now());
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-    Ok(())
 }

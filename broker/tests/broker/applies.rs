@@ -1,5 +1,6 @@
 //! Applying plans: what is made, that it is made once, and what goes.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::json;
@@ -8,7 +9,7 @@ use vrsky_plan::grant::Revocation;
 use vrsky_plan::{Plan, platform};
 
 use crate::plans::{Plans, flow, id, program};
-use crate::support::{World, eventually};
+use crate::support::{SOON, World, eventually};
 
 fn two_tenants() -> Plan {
     Plans::new()
@@ -149,6 +150,70 @@ async fn what_is_left_of_a_removed_flow_is_purged_and_counted_and_no_other() {
     let edge = acme.edge("acme", "e.acme_stays.in").await;
     assert_eq!(edge.take(7, Duration::from_secs(5)).await.len(), 7);
     assert_eq!(world.apply(&less).await.actions, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_goes_is_given_time_and_nobody_waits_for_it() {
+    let plan = |goes: bool, shop: bool| {
+        let mut plans = Plans::new().tenant("acme").tenant("globex");
+        for (_, tenant, flow) in [(goes, "acme", "goes"), (shop, "globex", "shop")]
+            .into_iter()
+            .filter(|(is_there, ..)| *is_there)
+        {
+            plans = plans.flow(tenant, flow, &[]);
+        }
+        plans.0
+    };
+    let world = World::with(&plan(true, false)).await;
+    let acme = world.runtime("acme").await;
+    for n in 0..3 {
+        acme.publish("e.acme_goes.in", &n.to_string())
+            .await
+            .unwrap();
+    }
+    let both = BTreeSet::from([id("acme"), id("globex")]);
+    let apply = async |plan: &Plan| {
+        let applied = world.broker.apply_some(plan, &world.keys, &both).await;
+        let applied = applied.unwrap();
+        let actions = applied.actions.into_iter();
+        let done: Vec<_> = actions
+            .filter(|it| {
+                matches!(
+                    it.verb,
+                    Verb::PutProgram | Verb::RemoveProgram | Verb::Purge
+                )
+            })
+            .map(|it| (it.verb, it.object, it.messages))
+            .collect();
+        (applied.draining, done)
+    };
+    let waits = BTreeSet::from([id("acme")]);
+    let shop = (Verb::PutProgram, "globex/shop".to_owned(), None);
+    assert_eq!(
+        apply(&plan(false, true)).await,
+        (waits.clone(), vec![shop]),
+        "the other tenant has what it asked for"
+    );
+    // Given back, it goes on; what goes again has its time anew.
+    assert_eq!(apply(&plan(true, true)).await, (BTreeSet::new(), vec![]));
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert_eq!(apply(&plan(false, true)).await, (waits, vec![]));
+    // Nobody reads, so in the end it goes, and what was left is counted.
+    let mut end = Vec::new();
+    let over = async {
+        loop {
+            let (draining, done) = apply(&plan(false, true)).await;
+            end.extend(done);
+            if draining.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(SOON, over).await.unwrap();
+    let gone = (Verb::RemoveProgram, "acme/goes".to_owned(), None);
+    let left = (Verb::Purge, "e.acme_goes.>".to_owned(), Some(3));
+    assert_eq!(end, [gone, left]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

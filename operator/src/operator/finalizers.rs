@@ -107,7 +107,8 @@ impl Operator {
     /// Whether a tenant's part of NATS is as planned.
     fn is_settled(&self, id: &TenantId) -> bool {
         let was_never = self.keys.value.tenant_ids().all(|one| one != id);
-        was_never || (self.verified.contains_key(id) && !self.failed.contains_key(id))
+        let is_verified = self.verified.contains_key(id) && !self.draining.contains(id);
+        was_never || (is_verified && !self.failed.contains_key(id))
     }
 
     /// Whether there is anything of a tenant's in Kubernetes that the operator made.

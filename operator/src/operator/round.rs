@@ -11,7 +11,7 @@ use vrsky_compiler::{Compiled, Severity};
 use vrsky_plan::{Plan, TenantId};
 
 use super::untold::Untold;
-use super::{AGAIN, AGAIN_AT_MOST, Operator};
+use super::{AGAIN, AGAIN_AT_MOST, DRAINING, Operator};
 use crate::index::Key;
 use crate::kinds::Kind;
 use crate::names::{RUNTIME, SUPPORT};
@@ -37,7 +37,7 @@ impl Operator {
         let began = Instant::now();
         let done = self.make_true().await;
         self.health.round(began.elapsed(), self.failed.len());
-        match done {
+        let again = match done {
             Ok(true) => {
                 self.attempts = 0;
                 None
@@ -47,7 +47,10 @@ impl Operator {
                 tracing::warn!(event = "round_failed", %error);
                 Some(self.pause())
             }
-        }
+        };
+        let is_draining = !self.draining.is_empty() && self.is_connected();
+        let soon = is_draining.then_some(if again.is_some() { AGAIN } else { DRAINING });
+        again.into_iter().chain(soon).min()
     }
 
     /// True if nothing failed.
@@ -143,6 +146,7 @@ impl Operator {
         let mut touched = reconcile::touched(&self.applied, plan);
         touched.extend(self.to_verify());
         touched.extend(self.failed.keys().cloned());
+        touched.extend(self.draining.iter().cloned());
         // At the start: everybody, also those who are gone.
         if self.verified.is_empty() {
             touched.extend(self.keys.value.tenant_ids().cloned());
@@ -168,6 +172,7 @@ impl Operator {
             }
         };
         self.applied.clone_from(plan);
+        self.draining = applied.draining;
         for action in &applied.actions {
             tracing::info!(event = "broker", tenant = %action.tenant, verb = action.verb.words(), object = action.object);
         }
