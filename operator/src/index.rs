@@ -3,29 +3,21 @@
 //! Every object is held as the API server said it, never as a type of ours: one that is broken or of
 //! a newer version is seen like the others, and the compiler says what is wrong with it.
 
+mod key;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
 use kube::runtime::watcher::Event;
-use kube::{Api, Client};
 use serde_json::{Value, json};
 use vrsky_crds::status::Status;
 
 use crate::kinds::Kind;
 use crate::names;
 
-/// One object: kind, namespace (empty where there is none), name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
-    /// Its kind.
-    pub kind: Kind,
-    /// Its namespace, or empty.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-}
+pub use key::Key;
 
 /// An object as it was last seen.
 #[derive(Clone, Debug)]
@@ -76,6 +68,8 @@ pub struct Index {
     listing: BTreeMap<Kind, BTreeSet<Key>>,
     /// Objects whose finalizer may have to be put on, or taken off.
     unsettled: BTreeSet<Key>,
+    /// VRSky's own whose text may have mistakes, or that are gone.
+    unjudged: BTreeSet<Key>,
 }
 
 impl Index {
@@ -87,6 +81,7 @@ impl Index {
             ready: BTreeSet::new(),
             listing: BTreeMap::new(),
             unsettled: BTreeSet::new(),
+            unjudged: BTreeSet::new(),
         }
     }
 
@@ -111,20 +106,19 @@ impl Index {
             }
             Event::InitDone => {
                 let listed = self.listing.remove(&kind).unwrap_or_default();
-                let before = self.objects.len();
-                self.objects
-                    .retain(|key, _| key.kind != kind || listed.contains(key));
-                let objects = &self.objects;
-                self.unsettled.retain(|key| objects.contains_key(key));
+                let there = self.of(kind).map(|(key, _)| key);
+                let gone = there.filter(|key| !listed.contains(*key));
+                let gone: Vec<Key> = gone.cloned().collect();
+                for key in &gone {
+                    self.remove(key);
+                }
                 let first = self.ready.insert(kind);
-                Change::whether(first || self.objects.len() != before)
+                Change::whether(first || !gone.is_empty())
             }
             Event::Apply(object) => self.put(&Key::of(kind, &object.metadata), object),
             Event::Delete(object) => {
-                let key = Key::of(kind, &object.metadata);
-                let gone = self.objects.remove(&key);
-                self.note(&key);
-                Change::whether(gone.is_some())
+                let gone = self.remove(&Key::of(kind, &object.metadata));
+                Change::whether(gone)
             }
         }
     }
@@ -174,6 +168,7 @@ impl Index {
     ) -> T {
         let key = Key::of(kind, &object.metadata);
         let before = self.objects.get(&key).cloned();
+        let was_judged = !self.unjudged.contains(&key);
         // What is about to be written still has the version of what it was read as.
         object.metadata.resource_version = None;
         let _change = self.put(&key, object);
@@ -183,7 +178,32 @@ impl Index {
             None => drop(self.objects.remove(&key)),
         }
         self.note(&key);
+        if was_judged {
+            self.unjudged.remove(&key);
+        }
         seen
+    }
+
+    /// VRSky's own objects whose text may have mistakes, and those that are gone.
+    pub fn unjudged(&self) -> impl Iterator<Item = &Key> {
+        self.unjudged.iter()
+    }
+
+    /// The texts of these have no mistakes, or nobody needs them any more.
+    pub fn judged(&mut self, keys: &[Key]) {
+        for key in keys {
+            self.unjudged.remove(key);
+        }
+    }
+
+    /// True if it was there.
+    fn remove(&mut self, key: &Key) -> bool {
+        let gone = self.objects.remove(key);
+        self.note(key);
+        if key.kind.is_ours() {
+            self.unjudged.insert(key.clone());
+        }
+        gone.is_some()
     }
 
     /// Objects that have something in NATS, or will, and do not carry our finalizer or are on their way
@@ -261,6 +281,9 @@ impl Index {
             status,
             text,
         };
+        if key.kind.is_ours() && before.is_none_or(|it| !Arc::ptr_eq(&it.text, &seen.text)) {
+            self.unjudged.insert(key.clone());
+        }
         let change = match before {
             Some(before) if !matters(key.kind, before, &seen) => {
                 if before.status == seen.status {
@@ -309,51 +332,6 @@ fn document(kind: Kind, object: &DynamicObject) -> String {
         "spec": object.data.get("spec").cloned().unwrap_or_else(|| json!({})),
     })
     .to_string()
-}
-
-impl Key {
-    /// The key of an object.
-    pub fn of(kind: Kind, metadata: &ObjectMeta) -> Self {
-        Self {
-            kind,
-            namespace: metadata.namespace.clone().unwrap_or_default(),
-            name: metadata.name.clone().unwrap_or_default(),
-        }
-    }
-
-    /// A key by its parts.
-    pub fn new(kind: Kind, namespace: &str, name: &str) -> Self {
-        Self {
-            kind,
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        }
-    }
-
-    /// Where the API server has it.
-    pub fn api(&self, client: &Client) -> Api<DynamicObject> {
-        let resource = self.kind.resource();
-        if self.namespace.is_empty() {
-            Api::all_with(client.clone(), &resource)
-        } else {
-            Api::namespaced_with(client.clone(), &self.namespace, &resource)
-        }
-    }
-
-    /// `Flow/acme/shop`, `Tenant/acme`: the origin that diagnostics show.
-    pub fn origin(&self) -> String {
-        let parts = [self.kind.name(), &self.namespace, &self.name];
-        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        parts.join("/")
-    }
-
-    /// The key of one of VRSky's own objects by its [`Key::origin`].
-    pub fn from_origin(origin: &str) -> Option<Self> {
-        let (kind, rest) = origin.split_once('/')?;
-        let kind = Kind::OURS.into_iter().find(|one| one.name() == kind)?;
-        let (namespace, name) = rest.split_once('/').unwrap_or(("", rest));
-        Some(Self::new(kind, namespace, name))
-    }
 }
 
 impl Seen {

@@ -21,7 +21,7 @@ const DURATION: Duration = Duration::from_secs(15);
 /// A holder stops when it could not renew for so long.
 const GIVE_UP: Duration = Duration::from_secs(10);
 /// Between renewals, and between looks of those who wait.
-const RENEW: Duration = Duration::from_secs(2);
+const RENEW: Duration = Duration::from_secs(3);
 
 /// Leadership that is held.
 pub struct Leader {

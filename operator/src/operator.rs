@@ -4,6 +4,7 @@
 //! it stops: a signal or a lost lease ends the loop between two awaits; nothing is half decided, and
 //! what was half written is found by the next leader, which looks at everything first.
 
+mod due;
 mod finalizers;
 mod foresee;
 mod round;
@@ -20,7 +21,7 @@ use futures_util::{Stream, StreamExt};
 use jiff::Timestamp;
 use kube::Client;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use vrsky_broker::{Broker, Failure, Keys, Revoked};
 use vrsky_compiler::{Compiler, Diagnostic};
 use vrsky_plan::{Plan, Report, TenantId, TenantName};
@@ -41,12 +42,10 @@ use crate::warnings::Question;
 use crate::watch;
 use crate::world::{Before, Incumbents};
 
+use self::due::{Due, QUIET};
 use self::scale::Looking;
 use self::untold::Untold;
 
-/// A burst of changes is taken as one: this long without another, but no longer than the second.
-const QUIET: Duration = Duration::from_millis(20);
-const PATIENCE: Duration = Duration::from_millis(200);
 /// The pause before something that failed is tried again, doubled each time up to the second.
 const AGAIN: Duration = Duration::from_secs(1);
 const AGAIN_AT_MOST: Duration = Duration::from_mins(1);
@@ -120,6 +119,8 @@ pub struct Operator {
     untold: Untold,
     /// When an object's status changes by itself.
     changes: BTreeMap<Key, Timestamp>,
+    /// Whether a round has left it to later to tell what it did.
+    waited: bool,
     /// Whether metrics say how many objects are ready.
     counted: bool,
     /// Which flows are at zero.
@@ -130,12 +131,6 @@ pub struct Operator {
     questions: Option<mpsc::Receiver<Question>>,
     /// Failures in a row.
     attempts: u32,
-}
-
-/// When the next round is due.
-struct Due {
-    at: Option<Instant>,
-    since: Option<Instant>,
 }
 
 impl Operator {
@@ -187,6 +182,7 @@ impl Operator {
             recheck_at: None,
             untold: Untold::everything(),
             changes: BTreeMap::new(),
+            waited: false,
             counted: false,
             autoscale: Autoscale::default(),
             staying: BTreeSet::new(),
@@ -234,7 +230,7 @@ impl Operator {
                     if self.reports.take(tenant, report, Timestamp::now()) {
                         self.untold.namespace(&namespace);
                         // Of what runs already it changes what is said, and nothing that is done.
-                        if due.at.is_none() && self.staying.is_empty() { to_tell.by(told + QUIET) } else { due.soon() }
+                        if due.is_never() && self.staying.is_empty() { to_tell.by(told + QUIET) } else { due.soon() }
                     }
                 }
                 Some(question) = asked(&mut questions) => self.foresee(question),
@@ -251,17 +247,18 @@ impl Operator {
                     self.count();
                     if let Some(broker) = &self.broker { broker.close_idle(IDLE).await }
                     // Between a change and its round, what is known and what is planned differ.
-                    if due.at.is_none() && self.has_to_tell() && !self.tell().await {
+                    if due.is_never() && self.has_to_tell() && !self.tell().await {
                         due.after(self.pause());
                     }
                 }
-                () = to_tell.come(), if due.at.is_none() => {
+                () = to_tell.come(), if due.is_never() => {
                     (to_tell, told) = (Due::never(), Instant::now());
                     if self.has_to_tell() && !self.tell().await { due.after(self.pause()) }
                 }
                 () = due.come() => {
                     (due, to_tell) = (Due::never(), Due::never());
                     if let Some(pause) = self.round().await { due.after(pause) }
+                    to_tell.after(QUIET);
                 }
             }
         }
@@ -359,47 +356,6 @@ impl Operator {
         old.map(|(id, _)| id.clone())
             .take(VERIFIED_AT_ONCE)
             .collect()
-    }
-}
-
-impl Due {
-    fn never() -> Self {
-        Self {
-            at: None,
-            since: None,
-        }
-    }
-
-    fn now() -> Self {
-        Self {
-            at: Some(Instant::now()),
-            since: None,
-        }
-    }
-
-    /// After a moment of quiet, but not put off for ever.
-    fn soon(&mut self) {
-        let now = Instant::now();
-        let since = *self.since.get_or_insert(now);
-        let quiet = (now + QUIET).min(since + PATIENCE);
-        // A pause after a failure is cut short: something has changed.
-        self.at = Some(quiet);
-    }
-
-    fn after(&mut self, pause: Duration) {
-        self.by(Instant::now() + pause);
-    }
-
-    /// Then, if not before.
-    fn by(&mut self, at: Instant) {
-        self.at = Some(self.at.map_or(at, |before| before.min(at)));
-    }
-
-    async fn come(&self) {
-        match self.at {
-            Some(at) => sleep_until(at).await,
-            None => std::future::pending().await,
-        }
     }
 }
 

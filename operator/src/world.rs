@@ -19,14 +19,14 @@ pub type Incumbents = BTreeMap<(TenantName, FlowId), Arc<Program>>;
 pub type Before = BTreeMap<Key, Arc<str>>;
 
 /// Looks up keys that come in their order, without a search for each.
-pub(crate) struct InOrder<'a, V>(Peekable<btree_map::Iter<'a, Key, V>>);
+struct InOrder<'a, V>(Peekable<btree_map::Iter<'a, Key, V>>);
 
 impl<'a, V> InOrder<'a, V> {
-    pub(crate) fn new(map: &'a BTreeMap<Key, V>) -> Self {
+    fn new(map: &'a BTreeMap<Key, V>) -> Self {
         Self(map.iter().peekable())
     }
 
-    pub(crate) fn get(&mut self, key: &Key) -> Option<&'a V> {
+    fn get(&mut self, key: &Key) -> Option<&'a V> {
         while self.0.next_if(|(passed, _)| *passed < key).is_some() {}
         let (_, found) = self.0.next_if(|(next, _)| *next == key)?;
         Some(found)

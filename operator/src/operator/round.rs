@@ -17,7 +17,6 @@ use crate::kinds::Kind;
 use crate::names::{RUNTIME, SUPPORT};
 use crate::objects::Credentials;
 use crate::reconcile::{self, Action, Where, reconcile};
-use crate::world::InOrder;
 use crate::{objects, world};
 
 /// Imports of one grant that end within so many milliseconds ended by one revocation.
@@ -78,7 +77,9 @@ impl Operator {
             .collect();
         self.plan = plan;
         let is_let_go = self.let_go().await;
-        let is_told = self.tell().await;
+        // What has just been planned may run in a moment, and then there is one thing to tell.
+        let waits = !std::mem::replace(&mut self.waited, true);
+        let is_told = waits || self.tell().await;
         Ok(is_kept && in_nats && in_kubernetes && is_let_go && is_told)
     }
 
@@ -114,27 +115,21 @@ impl Operator {
 
     /// What is written now without a mistake stands in where something later cannot be read.
     fn remember_texts(&mut self) {
-        let ours = || Kind::OURS.into_iter().flat_map(|kind| self.index.of(kind));
-        let mut known = InOrder::new(&self.before);
-        let mut written = Vec::new();
-        for (key, seen) in ours() {
-            let is_known = known
-                .get(key)
-                .is_some_and(|text| Arc::ptr_eq(text, &seen.text));
-            let is_wrong = || {
-                let mut found = self.diagnostics.get(key).into_iter().flatten();
-                found.any(|one| one.severity == Severity::Error)
+        let mut judged = Vec::new();
+        for key in self.index.unjudged() {
+            let Some(seen) = self.index.get(key) else {
+                self.before.remove(key);
+                judged.push(key.clone());
+                continue;
             };
-            if !is_known && !seen.is_paused() && !seen.is_deleting() && !is_wrong() {
-                written.push((key.clone(), Arc::clone(&seen.text)));
+            let mut found = self.diagnostics.get(key).into_iter().flatten();
+            let is_wrong = found.any(|one| one.severity == Severity::Error);
+            if !is_wrong && !seen.is_paused() && !seen.is_deleting() {
+                self.before.insert(key.clone(), Arc::clone(&seen.text));
+                judged.push(key.clone());
             }
         }
-        let mut there = ours().map(|(key, _)| key).peekable();
-        self.before.retain(|key, _| {
-            while there.next_if(|passed| *passed < key).is_some() {}
-            there.next_if(|next| *next == key).is_some()
-        });
-        self.before.extend(written);
+        self.index.judged(&judged);
     }
 
     /// NATS follows the plan, for the tenants that need it. Who failed is tried again next time.

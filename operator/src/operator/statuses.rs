@@ -30,6 +30,7 @@ impl Operator {
     /// failed.
     pub(super) async fn tell(&mut self) -> bool {
         let now = Timestamp::now();
+        self.waited = false;
         let untold = std::mem::take(&mut self.untold);
         let readers = self.readers();
         let mut changes = Vec::new();
