@@ -77,10 +77,13 @@ impl Operator {
             .collect();
         self.plan = plan;
         let is_let_go = self.let_go().await;
-        // What has just been planned may run in a moment, and then there is one thing to tell.
-        let waits = !std::mem::replace(&mut self.waited, true);
+        let is_done = is_kept && in_nats && in_kubernetes && is_let_go;
+        // What has just been planned may run in a moment, and then there is one thing to tell. Not what
+        // failed, and not twice: the next round may be long in coming, and the one after it, too.
+        let can_wait = is_done && self.draining.is_empty();
+        let waits = can_wait && !std::mem::replace(&mut self.waited, true);
         let is_told = waits || self.tell().await;
-        Ok(is_kept && in_nats && in_kubernetes && is_let_go && is_told)
+        Ok(is_done && is_told)
     }
 
     fn compile(&mut self) -> Compiled {
