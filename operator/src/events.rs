@@ -4,11 +4,14 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::events::{self, EventType, Reporter};
 
-use crate::index::Key;
+use crate::index::{Key, Seen};
 use crate::names::MANAGER;
 
 /// Longest note that the API server takes, in bytes.
 const NOTE: usize = 1000;
+
+/// What Flux applies things by.
+const KUSTOMIZATION: (&str, &str) = ("kustomize.toolkit.fluxcd.io/v1", "Kustomization");
 
 /// Writes events.
 pub struct Recorder {
@@ -23,6 +26,8 @@ pub struct Transition {
     pub note: String,
     /// Whether a person should look.
     pub is_bad: bool,
+    /// The Kustomization of Flux that is to be told: where the object fails, it names it, and not why.
+    pub kustomization: Option<String>,
 }
 
 impl Recorder {
@@ -37,8 +42,9 @@ impl Recorder {
         }
     }
 
-    /// Writes one about an object of this UID; one that cannot be written is lost, since status says it, too.
-    pub async fn tell(&self, key: &Key, uid: String, transition: Transition) {
+    /// Writes one about an object of this UID, and one about the Kustomization; what cannot be written is
+    /// lost, since status says it, too.
+    pub async fn tell(&self, key: &Key, uid: String, transition: &Transition) {
         let resource = key.kind.resource();
         let about = ObjectReference {
             api_version: Some(resource.api_version),
@@ -48,7 +54,29 @@ impl Recorder {
             uid: Some(uid),
             ..ObjectReference::default()
         };
-        let mut note = transition.note;
+        let note = transition.note.clone();
+        self.publish(&about, note, transition, None).await;
+        if let Some(name) = &transition.kustomization {
+            let kustomization = ObjectReference {
+                api_version: Some(KUSTOMIZATION.0.to_owned()),
+                kind: Some(KUSTOMIZATION.1.to_owned()),
+                namespace: Some(key.namespace.clone()),
+                name: Some(name.clone()),
+                ..ObjectReference::default()
+            };
+            let note = format!("{} {}: {}", key.kind.name(), key.name, transition.note);
+            self.publish(&kustomization, note, transition, Some(about))
+                .await;
+        }
+    }
+
+    async fn publish(
+        &self,
+        about: &ObjectReference,
+        mut note: String,
+        transition: &Transition,
+        secondary: Option<ObjectReference>,
+    ) {
         while note.len() > NOTE {
             note.pop();
         }
@@ -58,13 +86,24 @@ impl Recorder {
             } else {
                 EventType::Normal
             },
-            reason: transition.reason,
+            reason: transition.reason.clone(),
             note: Some(note),
             action: "Reconcile".to_owned(),
-            secondary: None,
+            secondary,
         };
-        if let Err(error) = self.recorder.publish(&event, &about).await {
-            tracing::debug!(event = "event_lost", object = key.origin(), %error);
+        if let Err(error) = self.recorder.publish(&event, about).await {
+            let object = about.name.as_deref().unwrap_or_default();
+            tracing::debug!(event = "event_lost", object, %error);
         }
     }
+}
+
+/// The Kustomization that applied an object, if Flux did, from the object's own namespace: anybody can
+/// write labels, but only there.
+pub fn kustomization(seen: &Seen) -> Option<String> {
+    let [name, namespace] = ["name", "namespace"].map(|it| {
+        let label = format!("kustomize.toolkit.fluxcd.io/{it}");
+        seen.label(&label).map(str::to_owned)
+    });
+    name.filter(|_| namespace.is_some() && namespace == seen.metadata.namespace)
 }

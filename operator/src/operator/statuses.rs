@@ -14,7 +14,7 @@ use vrsky_plan::{Tenant, TenantId, TenantName};
 
 use super::Operator;
 use crate::apply::{CONCURRENT, Error};
-use crate::events::Transition;
+use crate::events::{self, Transition};
 use crate::index::{Key, Seen};
 use crate::kinds::Kind;
 use crate::status;
@@ -47,9 +47,9 @@ impl Operator {
             let (wanted, change) = self.status(&key, seen, &readers, now);
             changes.push((key.clone(), change));
             if wanted != seen.status {
-                let transition = transition(&seen.status, &wanted);
-                let uid = seen.uid().to_owned();
-                transitions.extend(transition.map(|it| (key.clone(), uid, it)));
+                if let Some(transition) = transition(seen, &wanted) {
+                    transitions.push((key.clone(), seen.uid().to_owned(), transition));
+                }
                 writes.push((key, wanted));
             }
         }
@@ -75,7 +75,7 @@ impl Operator {
         let told = transitions.into_iter();
         let told = told.filter(|(key, _, _)| !failed.contains(key));
         let events = told.map(|(key, uid, transition)| async move {
-            recorder.tell(&key, uid, transition).await;
+            recorder.tell(&key, uid, &transition).await;
         });
         let events = stream::iter(events).buffer_unordered(CONCURRENT);
         events.collect::<()>().await;
@@ -276,10 +276,10 @@ fn ready(status: &Status) -> Option<(&str, &str, &str)> {
 
 /// What to tell of a change: `Ready` has another status or another reason. That something new is on
 /// its way is none.
-fn transition(before: &Status, after: &Status) -> Option<Transition> {
+fn transition(seen: &Seen, after: &Status) -> Option<Transition> {
     let (status, reason, message) = ready(after)?;
     let is_stalled = after.conditions.iter().any(|one| one.type_ == "Stalled");
-    let is_news = match ready(before) {
+    let is_news = match ready(&seen.status) {
         Some((old, why, _)) => (old, why) != (status, reason),
         None => status == "True" || is_stalled,
     };
@@ -287,5 +287,6 @@ fn transition(before: &Status, after: &Status) -> Option<Transition> {
         reason: reason.to_owned(),
         note: message.to_owned(),
         is_bad: is_stalled,
+        kustomization: events::kustomization(seen).filter(|_| is_stalled),
     })
 }

@@ -94,6 +94,16 @@ async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
     assert_eq!(found["code"], "VRS0402", "{flow_now:#}");
     assert_eq!(found["path"], "spec.steps[0].map");
     assert_eq!(flow_now["status"]["running"]["generation"], 1);
+    // Flux's message names the object alone; why stands beside it, where `flux events` shows it.
+    let beside = installed.until("acme", "events.events.k8s.io", |list| {
+        let events = list["items"].as_array().unwrap().iter();
+        let mut events = events.filter(|it| it["regarding"]["kind"] == "Kustomization");
+        events.any(|it| {
+            let note = it["note"].as_str().unwrap_or_default();
+            it["type"] == "Warning" && note.contains("Flow orders") && note.contains("versoin")
+        })
+    });
+    beside.await.unwrap();
     warehouse::post(&poster, 100..200).await.unwrap();
     let arrived = warehouse::arrived(&installed, &receiver, warehouse::PATH, 0..200);
     arrived.await.unwrap();
