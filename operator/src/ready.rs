@@ -1,14 +1,21 @@
 //! After the product was installed: does it work?
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
+use tokio::time::{Instant, sleep};
 
 use crate::apply::words;
 use crate::kinds::Kind;
 
 /// Where the chart lets the operator serve `/readyz`.
 const PORT: u16 = 8081;
+/// A new operator leads at once, or after the lease of one that died; so long it may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Between looks.
+const AGAIN: Duration = Duration::from_secs(1);
 /// The operator's pods.
 const OPERATORS: &str = "app.kubernetes.io/name=vrsky-operator";
 
@@ -30,15 +37,28 @@ pub enum Error {
         said: String,
     },
     /// None of several does anything.
-    #[error("every operator stands by, and none leads; ask again in 15 s")]
+    #[error("every operator stands by, and none leads: kubectl get leases -A")]
     NoLeader,
     /// The API server.
     #[error("the API server: {}", words(.0))]
     Api(Box<kube::Error>),
 }
 
-/// Whether the kinds are known, and the operators of a namespace ready, one of them leading.
+/// Whether the kinds are known, and the operators of a namespace ready, one of them leading. After an
+/// upgrade that takes a moment, for which it waits.
 pub async fn check(client: &Client, namespace: &str) -> Result<(), Error> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match look(client, namespace).await {
+            Err(Error::NoLeader | Error::Waits { .. }) if Instant::now() < end => {
+                sleep(AGAIN).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn look(client: &Client, namespace: &str) -> Result<(), Error> {
     kinds(client).await?;
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let list = pods.list(&ListParams::default().labels(OPERATORS)).await;
