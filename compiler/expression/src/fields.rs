@@ -2,10 +2,14 @@
 //! there. VRL takes any field of an open object for granted, and an unknown field of a closed one for
 //! null; here both are mistakes.
 
+mod weak;
+
 use vrl::path::{OwnedSegment, OwnedValuePath};
 use vrl::value::Kind;
 use vrl::value::kind::Collection;
 use vrsky_types::{Facts, Step};
+
+pub(crate) use weak::Weak;
 
 /// What is declared below `.` or `%`, as far as the program has come.
 #[derive(Clone, Debug)]
@@ -17,16 +21,6 @@ pub(crate) struct Fields {
     weak: Weak,
     /// What else is known of values that are still what they were.
     facts: Facts,
-}
-
-/// Where VRL is wrong about a write below something that may not be there: it keeps for certain all
-/// fields that the object has when it is there.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Weak {
-    /// Places of the input whose fields must be taken for optional.
-    pub(crate) input: Vec<Vec<OwnedSegment>>,
-    /// The output's fields must be taken for optional: the place is the program's own work.
-    pub(crate) output: bool,
 }
 
 /// What an expression declares when it is assigned. `None` in its place means computed.
@@ -326,77 +320,4 @@ fn place(path: &[OwnedSegment]) -> Vec<Step> {
             OwnedSegment::Index(_) => None,
         })
         .collect()
-}
-
-impl Weak {
-    /// The input, as VRL must see it.
-    pub(crate) fn input(&self, kind: &Kind) -> Kind {
-        let mut kind = kind.clone();
-        for path in &self.input {
-            let path = OwnedValuePath {
-                segments: path.clone(),
-            };
-            let mut inner = kind.at_path(&path);
-            optional(&mut inner, false);
-            if path.segments.is_empty() {
-                kind = inner;
-            } else if kind.at_path(&path).contains_object() || kind.at_path(&path).contains_array()
-            {
-                replace(&mut kind, &path.segments, &inner);
-            }
-        }
-        kind
-    }
-
-    /// The output, as it is.
-    pub(crate) fn output(&self, mut kind: Kind) -> Kind {
-        if self.output {
-            optional(&mut kind, true);
-        }
-        kind
-    }
-}
-
-/// Makes the fields and positions of a kind optional, and those within them if asked.
-fn optional(kind: &mut Kind, deep: bool) {
-    for inner in kind
-        .as_object_mut()
-        .into_iter()
-        .flat_map(|object| object.known_mut().values_mut())
-    {
-        if deep {
-            optional(inner, true);
-        }
-        inner.add_undefined();
-    }
-    for inner in kind
-        .as_array_mut()
-        .into_iter()
-        .flat_map(|array| array.known_mut().values_mut())
-    {
-        if deep {
-            optional(inner, true);
-        }
-        inner.add_undefined();
-    }
-}
-
-/// Replaces the kind at a path and leaves what is around it alone, as VRL's insertion does not.
-fn replace(kind: &mut Kind, path: &[OwnedSegment], with: &Kind) {
-    let Some((segment, rest)) = path.split_first() else {
-        *kind = with.clone();
-        return;
-    };
-    match segment {
-        OwnedSegment::Field(name) => {
-            let inner = kind
-                .as_object_mut()
-                .and_then(|object| object.known_mut().get_mut(&name.clone().into()));
-            if let Some(inner) = inner {
-                replace(inner, rest, with);
-            }
-        }
-        // Items share a kind, or have a position of their own; both stay what they are but optional.
-        OwnedSegment::Index(_) => optional(kind, true),
-    }
 }

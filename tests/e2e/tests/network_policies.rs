@@ -16,28 +16,14 @@ use std::process::Command;
 use serde_json::{Value, json};
 use vrsky_e2e::chart::NAMESPACE;
 use vrsky_e2e::installed::Installed;
-use vrsky_e2e::{Folder, cache};
+use vrsky_e2e::{Folder, cache, warehouse};
 
-const MANIFESTS: &str = r#"
-apiVersion: vrsky.io/v1alpha1
-kind: Topic
-metadata: {name: orders, namespace: acme}
-spec: {contract: {fields: {id: string}}}
----
+/// Who reads acme's orders, and who has no business there.
+const OTHERS: &str = r#"
 apiVersion: vrsky.io/v1alpha1
 kind: Grant
 metadata: {name: orders, namespace: acme}
 spec: {to: {tenant: globex}, topic: orders}
----
-apiVersion: vrsky.io/v1alpha1
-kind: Flow
-metadata: {name: shop, namespace: acme}
-spec:
-  source:
-    connector: webhook
-    with: {path: /shop}
-    contract: {fields: {id: string}}
-  sinks: {shared: {topic: orders}}
 ---
 apiVersion: vrsky.io/v1alpha1
 kind: Flow
@@ -122,7 +108,8 @@ async fn every_pair_of_pods_reaches_what_it_must_and_nothing_else() {
     let kubectl = installed.kubectl();
     installed.tenant("acme", "").unwrap();
     installed.tenant("globex", "").unwrap();
-    kubectl.apply(MANIFESTS).unwrap();
+    kubectl.apply(warehouse::SHOP).unwrap();
+    kubectl.apply(OTHERS).unwrap();
     installed.ready("acme", "flow/shop").await.unwrap();
     installed.ready("globex", "flow/fulfil").await.unwrap();
 

@@ -21,25 +21,6 @@ use vrsky_e2e::{Receiver, warehouse};
 
 const RUNTIME: &str = "app.kubernetes.io/name=vrsky-runtime";
 
-fn acme() -> &'static str {
-    r"
-apiVersion: vrsky.io/v1alpha1
-kind: Topic
-metadata: {name: orders, namespace: acme}
-spec: {contract: {fields: {id: string}}}
----
-apiVersion: vrsky.io/v1alpha1
-kind: Flow
-metadata: {name: shop, namespace: acme}
-spec:
-  source:
-    connector: webhook
-    with: {path: /shop}
-    contract: {fields: {id: string}}
-  sinks: {shared: {topic: orders}}
-"
-}
-
 fn grant(revoked: bool) -> String {
     format!(
         r"
@@ -75,7 +56,7 @@ async fn whoever_is_killed_on_the_way_nothing_is_lost() {
     let receiver = Receiver::listen(&installed.host(), false).await.unwrap();
     installed.tenant("acme", "").unwrap();
     installed.tenant("globex", "").unwrap();
-    kubectl.apply(acme()).unwrap();
+    kubectl.apply(warehouse::SHOP).unwrap();
     kubectl.apply(&grant(false)).unwrap();
     // The people of globex see what they are offered, before anybody reads it.
     let gwen = kubectl.as_person("gwen", "view", "globex").unwrap();
