@@ -95,13 +95,13 @@ pub(crate) fn draft(context: Context<'_>, flow: &Flow, reports: &mut Reports) ->
     let ingress = EdgeName::ingress();
     stages.insert(
         ingress.clone(),
-        Stage {
+        Box::new(Stage {
             subject: flow.id.edge_subject(&ingress),
             input: arrived.input,
             steps,
             outputs,
             on_error,
-        },
+        }),
     );
     if body.reports.is_withheld(flow.object) {
         return None;

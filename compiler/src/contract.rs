@@ -2,17 +2,37 @@
 
 use std::sync::Arc;
 
+use serde_json::Value as Json;
 use vrsky_crds::values;
-use vrsky_types::Contract;
+use vrsky_plan::program::Schema;
+use vrsky_types::SchemaError;
 
 use crate::check::{Issue, invalid_contract};
 use crate::path::{Path, Segment};
+
+/// What payloads are compiled against.
+#[derive(Debug)]
+pub(crate) struct Contract {
+    pub(crate) compiled: vrsky_types::Contract,
+    /// As plans carry it: one text for all programs.
+    pub(crate) schema: Schema,
+}
+
+impl Contract {
+    pub(crate) fn new(schema: impl Into<Arc<Json>>) -> Result<Self, SchemaError> {
+        let schema = schema.into();
+        Ok(Self {
+            compiled: vrsky_types::Contract::new(Arc::clone(&schema))?,
+            schema: Schema::from(&*schema),
+        })
+    }
+}
 
 /// Compiles a contract that stands at `path`.
 pub(crate) fn compile(contract: &values::Contract, path: &Path) -> Result<Contract, Vec<Issue>> {
     if let Some(fields) = &contract.fields {
         let below = path.key("fields");
-        let schema = Contract::schema_of_fields(fields).map_err(|errors| {
+        let schema = vrsky_types::Contract::schema_of_fields(fields).map_err(|errors| {
             errors
                 .iter()
                 .map(|error| invalid_contract::issue(&below.key(&error.field), &error.message))

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use vrsky_plan::TenantName;
-use vrsky_types::Contract;
 
+use crate::contract::Contract;
 use crate::object::{Object, Spec};
 use crate::report::Reports;
 use crate::signature::{Signatures, State, Tenant};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use vrsky_crds::{ConnectorSpec, FlowSpec, GrantSpec, TenantSpec, TopicSpec};
 use vrsky_plan::TenantName;
-use vrsky_types::Contract;
 
 use crate::check::{At, Issue};
+use crate::contract::Contract;
 use crate::kinds::Kind;
 use crate::path::Path;
 use crate::yaml::{self, Node, Value};

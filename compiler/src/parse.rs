@@ -192,6 +192,7 @@ impl File {
                 None => add(object::read(&document.root, source)),
             }
         }
+        objects.shrink_to_fit();
         (objects, diagnostics)
     }
 

@@ -47,8 +47,9 @@ pub struct FlowSpec {
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "atomic"))]
     pub steps: Vec<Step>,
     /// Where messages go. The names are identities: renaming a sink makes a new one.
+    // Boxed, because most flows have one, and a map makes room for eleven.
     #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
-    pub sinks: BTreeMap<String, Sink>,
+    pub sinks: BTreeMap<String, Box<Sink>>,
     /// Where messages go that a step or a sink gave up on, before the dead letters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_error: Option<OnError>,

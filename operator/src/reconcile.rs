@@ -155,10 +155,11 @@ fn differs(desired: &Value, seen: Option<&Seen>) -> bool {
     if !covers(&labels, &desired["metadata"]["labels"]) {
         return true;
     }
+    let actual = seen.rest();
     let fields = desired.as_object().into_iter().flatten();
     fields
         .filter(|(field, _)| !matches!(field.as_str(), "apiVersion" | "kind" | "metadata"))
-        .any(|(field, value)| !covers(&seen.data[field], value))
+        .any(|(field, value)| !covers(&actual[field], value))
 }
 
 /// Whether `actual` has all that `wanted` says; what the API server or others add does not count.

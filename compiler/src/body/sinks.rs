@@ -9,11 +9,12 @@ use vrsky_crds::values::Duration;
 use vrsky_expression::Filter;
 use vrsky_plan::program::{self, Condition, Input, Output, Stage, Target};
 use vrsky_plan::{EdgeName, Subject};
-use vrsky_types::{Contract, Type, Verdict};
+use vrsky_types::{Type, Verdict};
 
 use super::Body;
 use super::steps::vrl;
 use crate::check::{At, edge_mismatch, exactly_one, invalid_name, lonely_otherwise, unproven_edge};
+use crate::contract::Contract;
 use crate::path::Path;
 use crate::resolve::{self, Side};
 use crate::shape::formats;
@@ -26,8 +27,8 @@ impl Body<'_, '_> {
         shaped: Option<&Type>,
         fused: bool,
         on_error: &[Subject],
-        stages: &mut BTreeMap<EdgeName, Stage>,
-    ) -> BTreeMap<String, Output> {
+        stages: &mut BTreeMap<EdgeName, Box<Stage>>,
+    ) -> BTreeMap<String, Box<Output>> {
         let spec = self.spec;
         let conditional = spec.sinks.values().any(|sink| sink.when.is_some());
         let mut outputs = BTreeMap::new();
@@ -39,7 +40,7 @@ impl Body<'_, '_> {
                 continue;
             };
             if let Some(output) = self.sink(name, sink, shaped, fused, edge, on_error, stages) {
-                outputs.insert(name.clone(), output);
+                outputs.insert(name.clone(), Box::new(output));
             }
         }
         outputs
@@ -75,7 +76,7 @@ impl Body<'_, '_> {
         fused: bool,
         edge: EdgeName,
         on_error: &[Subject],
-        stages: &mut BTreeMap<EdgeName, Stage>,
+        stages: &mut BTreeMap<EdgeName, Box<Stage>>,
     ) -> Option<Output> {
         let path = Path::of("spec.sinks").key(name);
         let (condition, taken) = self.condition(sink, &path, shaped);
@@ -120,17 +121,17 @@ impl Body<'_, '_> {
         };
         stages.insert(
             edge,
-            Stage {
+            Box::new(Stage {
                 subject: subject.clone(),
                 input: Input {
-                    schema: Arc::new(taken?.to_schema()),
+                    schema: taken?.to_schema().into(),
                     check: false,
                     path: path.to_string(),
                 },
                 steps,
-                outputs: BTreeMap::from([(name.to_owned(), deliver)]),
+                outputs: BTreeMap::from([(name.to_owned(), Box::new(deliver))]),
                 on_error: on_error.to_vec(),
-            },
+            }),
         );
         Some(Output {
             path: path.to_string(),
@@ -200,7 +201,7 @@ impl Body<'_, '_> {
             self.reports.withhold(self.flow.object);
             return None;
         };
-        match arrives.map(|arrives| arrives.satisfies(contract)) {
+        match arrives.map(|arrives| arrives.satisfies(&contract.compiled)) {
             Some(Verdict::Refuted {
                 field,
                 reason,
@@ -230,7 +231,7 @@ impl Body<'_, '_> {
         }
         Some(Target::Topic {
             topic,
-            contract: Arc::clone(contract.schema()),
+            contract: contract.schema.clone(),
             publish: Vec::new(),
             partitions: BTreeMap::new(),
         })
@@ -260,14 +261,16 @@ impl Body<'_, '_> {
     }
 
     /// The stages of the error branch, and the subjects of their edges.
-    pub(super) fn error_stages(&mut self, stages: &mut BTreeMap<EdgeName, Stage>) -> Vec<Subject> {
+    pub(super) fn error_stages(
+        &mut self,
+        stages: &mut BTreeMap<EdgeName, Box<Stage>>,
+    ) -> Vec<Subject> {
         let Some(branch) = &self.spec.on_error else {
             return Vec::new();
         };
         // Expressions of the branch see error documents, not what arrives at the flow.
         let contract = self.contract.take();
-        let schema = Arc::new(error_document());
-        let document = Contract::new(Arc::clone(&schema)).ok();
+        let document = Contract::new(error_document()).expect("the schema is ours");
         let mut subjects = Vec::new();
         for (name, sink) in &branch.sinks {
             let path = Path::of("spec.onError.sinks").key(name);
@@ -279,7 +282,7 @@ impl Body<'_, '_> {
             else {
                 continue;
             };
-            let payload = document.as_ref().map(Contract::payload);
+            let payload = Some(document.compiled.payload());
             let with = self.parameters(&connection, sink.with.as_ref(), &path.key("with"), payload);
             let subject = self.id().edge_subject(&edge);
             let deliver = Output {
@@ -294,17 +297,17 @@ impl Body<'_, '_> {
             };
             stages.insert(
                 edge,
-                Stage {
+                Box::new(Stage {
                     subject: subject.clone(),
                     input: Input {
-                        schema: Arc::clone(&schema),
+                        schema: document.schema.clone(),
                         check: false,
                         path: path.to_string(),
                     },
                     steps: Vec::new(),
-                    outputs: BTreeMap::from([(name.clone(), deliver)]),
+                    outputs: BTreeMap::from([(name.clone(), Box::new(deliver))]),
                     on_error: Vec::new(),
-                },
+                }),
             );
             subjects.push(subject);
         }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 use vrsky_crds::flow::Decode;
 use vrsky_plan::program::{self, Input};
-use vrsky_types::{Contract, Type};
+use vrsky_types::Type;
 
 use super::Body;
 use crate::check::{self, exactly_one};
-use crate::contract;
+use crate::contract::{self, Contract};
 use crate::path::Path;
 use crate::resolve::{self, Side};
 
@@ -64,11 +64,11 @@ impl Body<'_, '_> {
                 topic: format!("{}/{}", read.owner, read.name),
             },
             input: Input {
-                schema: Arc::clone(contract.schema()),
+                schema: contract.schema.clone(),
                 check: true,
                 path: "spec.source.topic".to_owned(),
             },
-            payload: contract.payload().clone(),
+            payload: contract.compiled.payload().clone(),
         })
     }
 
@@ -122,11 +122,11 @@ impl Body<'_, '_> {
                 decode,
             },
             input: Input {
-                schema: Arc::clone(contract.schema()),
+                schema: contract.schema.clone(),
                 check,
                 path: path.to_owned(),
             },
-            payload: contract.payload().clone(),
+            payload: contract.compiled.payload().clone(),
         })
     }
 }

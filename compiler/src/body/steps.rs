@@ -28,7 +28,7 @@ impl Body<'_, '_> {
         arrives: Option<Type>,
     ) -> (Vec<Step>, Option<Type>) {
         let mut payload = arrives;
-        let mut steps = Vec::new();
+        let mut steps = Vec::with_capacity(written.len());
         for (place, step) in written.iter().enumerate() {
             let at = path.index(place);
             let name = step

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use vrsky_plan::TenantName;
 use vrsky_plan::program::{Source, Target};
-use vrsky_types::Contract;
 
 use super::{Signatures, owned};
 use crate::World;
 use crate::check;
+use crate::contract::Contract;
 use crate::kinds::Kind;
 use crate::object::{Object, Spec};
 use crate::report::Reports;

@@ -173,8 +173,8 @@ fn compile_steps(steps: &[program::Step], input: &Type) -> Result<(Vec<Step>, Ty
     Ok((compiled, r#type))
 }
 
-fn contract(schema: &Arc<serde_json::Value>, path: &str) -> Result<Contract, Blocked> {
-    Contract::new(Arc::clone(schema)).map_err(|error| Blocked {
+fn contract(schema: &program::Schema, path: &str) -> Result<Contract, Blocked> {
+    Contract::new(schema.value()).map_err(|error| Blocked {
         reason: format!("the schema cannot be used: {error}"),
         path: Some(path.to_owned()),
         cause: Cause::Other,
@@ -194,9 +194,8 @@ fn blocked(mistakes: &[Mistake], path: &str) -> Blocked {
 }
 
 fn reads_metadata(stage: &program::Stage) -> bool {
-    let delivers =
-        |output: &program::Output| matches!(output.target, program::Target::Deliver { .. });
-    stage.outputs.values().any(delivers)
+    let mut outputs = stage.outputs.values();
+    outputs.any(|output| matches!(output.target, program::Target::Deliver { .. }))
         || serde_json::to_string(&(&stage.steps, &stage.outputs))
             .is_ok_and(|text| text.contains('%'))
 }

@@ -38,7 +38,7 @@ pub fn program(name: &str) -> Program {
         source: Source::Topic {
             topic: "acme/numbers".to_owned(),
         },
-        stages: BTreeMap::from([(EdgeName::ingress(), stage)]),
+        stages: BTreeMap::from([(EdgeName::ingress(), Box::new(stage))]),
         dead_letter_seconds: 600,
         max_payload: 65_536,
         partitions: 1,
@@ -120,13 +120,13 @@ impl Build for Program {
     }
 }
 
-pub fn output(name: &str, condition: Condition, target: Target) -> Output {
-    Output {
+pub fn output(name: &str, condition: Condition, target: Target) -> Box<Output> {
+    Box::new(Output {
         path: format!("spec.sinks.{name}"),
         condition,
         steps: Vec::new(),
         target,
-    }
+    })
 }
 
 pub fn topic(name: &str, readers: &[&str]) -> Target {
