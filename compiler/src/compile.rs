@@ -57,7 +57,7 @@ impl Compiler {
         };
         for group in groups(world, &reads) {
             let origins = group.documents.iter();
-            let origins = origins.map(|document| world.documents[*document].origin.as_str());
+            let origins = origins.map(|document| &*world.documents[*document].origin);
             let Some(first) = origins.min() else { continue };
             let known = before.remove_entry(first);
             let (first, mut part) = known.unwrap_or_else(|| (first.to_owned(), Part::default()));

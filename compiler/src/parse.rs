@@ -5,7 +5,7 @@ mod origin;
 
 pub(crate) use object::explain;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::check::{self, Issue};
@@ -23,14 +23,15 @@ pub(crate) struct Parsed {
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
-/// What documents said when they were last read, by origin.
+/// What documents said when they were last read, in the order in which they came.
 #[derive(Debug, Default)]
-pub(crate) struct Memory(HashMap<String, Arc<Read>>);
+pub(crate) struct Memory(Vec<Arc<Read>>);
 
 /// What one document said, wherever in a World it stands: what is said of it has the document's index
 /// only in [`parse`].
 #[derive(Debug)]
 pub(crate) struct Read {
+    origin: Arc<str>,
     text: Arc<str>,
     /// The earlier text, if anything was taken from it.
     before: Option<Arc<str>>,
@@ -43,23 +44,30 @@ impl Memory {
     /// What each document says, in their order. Those that say what they said are not read again, and
     /// those that are gone are forgotten.
     pub(crate) fn follow(&mut self, documents: &[Document]) -> Vec<Arc<Read>> {
-        let reads = documents.iter().map(|document| {
-            let known = self.0.get(&document.origin);
-            if let Some(known) = known.filter(|read| read.says(document)) {
-                return Arc::clone(known);
-            }
-            let read = Arc::new(read(document));
-            self.0.insert(document.origin.clone(), Arc::clone(&read));
-            read
-        });
-        let reads = reads.collect();
-        if self.0.len() > documents.len() {
-            let origins = documents.iter().map(|document| document.origin.as_str());
-            let origins: HashSet<&str> = origins.collect();
-            self.0.retain(|origin, _| origins.contains(origin.as_str()));
+        let last = std::mem::take(&mut self.0);
+        let mut places = None;
+        let mut next = 0;
+        for document in documents {
+            let is_known =
+                |place: &usize| last.get(*place).is_some_and(|read| read.is_of(document));
+            // Most often they come in the order of the last time, with one more or one less.
+            let place = (next..next + 2).find(is_known).or_else(|| {
+                let places = places.get_or_insert_with(|| by_origin(&last));
+                places.get(&*document.origin).copied()
+            });
+            next = place.map_or(next, |place| place + 1);
+            let known = place.map(|place| &last[place]);
+            let known = known.filter(|read| read.says(document)).map(Arc::clone);
+            self.0
+                .push(known.unwrap_or_else(|| Arc::new(read(document))));
         }
-        reads
+        self.0.clone()
     }
+}
+
+fn by_origin(reads: &[Arc<Read>]) -> HashMap<&str, usize> {
+    let places = reads.iter().enumerate();
+    places.map(|(place, read)| (&*read.origin, place)).collect()
 }
 
 /// All that documents say, in the order of their origins.
@@ -88,10 +96,17 @@ pub(crate) fn parse(documents: &[Document], reads: &[Arc<Read>]) -> Parsed {
     parsed
 }
 
+fn same(one: &Arc<str>, other: &Arc<str>) -> bool {
+    Arc::ptr_eq(one, other) || one == other
+}
+
 impl Read {
+    fn is_of(&self, document: &Document) -> bool {
+        same(&self.origin, &document.origin)
+    }
+
     /// Whether the document still says this.
     fn says(&self, document: &Document) -> bool {
-        let same = |one: &Arc<str>, other: &Arc<str>| Arc::ptr_eq(one, other) || one == other;
         same(&self.text, &document.text) && (self.is_whole || self.before == document.before)
     }
 }
@@ -99,7 +114,7 @@ impl Read {
 /// Reads one document. Objects that cannot be read come from its earlier text.
 fn read(document: &Document) -> Read {
     let file = File {
-        origin: document.origin.as_str().into(),
+        origin: Arc::clone(&document.origin),
         text: Arc::clone(&document.text),
     };
     let (mut objects, diagnostics) = file.parse();
@@ -108,6 +123,7 @@ fn read(document: &Document) -> Read {
         restore(&mut objects, document);
     }
     Read {
+        origin: Arc::clone(&document.origin),
         text: Arc::clone(&document.text),
         before: document.before.clone().filter(|_| !is_whole),
         is_whole,
@@ -128,7 +144,7 @@ fn restore(objects: &mut Vec<(Object, Vec<Issue>)>, document: &Document) {
         return;
     };
     let file = File {
-        origin: document.origin.as_str().into(),
+        origin: Arc::clone(&document.origin),
         text: Arc::clone(before),
     };
     for (mut earlier, _) in file.parse().0 {

@@ -65,7 +65,7 @@ pub(crate) fn sort(diagnostics: &mut [Diagnostic], documents: &[Document]) {
     fn key<'a>(one: &'a Diagnostic, documents: &'a [Document]) -> impl Ord + 'a {
         let document = documents.get(one.primary.document);
         (
-            document.map(|document| document.origin.as_str()),
+            document.map(|document| &*document.origin),
             one.primary.span.start,
             one.code,
             &one.primary.path,

@@ -26,7 +26,7 @@ pub struct World {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
     /// Where it comes from, as shown to people: a file's path. Unique in a World.
-    pub origin: String,
+    pub origin: Arc<str>,
     /// YAML, UTF-8: any number of documents separated by `---`.
     pub text: Arc<str>,
     /// The last text of the same file that had no errors, where the caller remembers one. Objects

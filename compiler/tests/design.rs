@@ -14,7 +14,7 @@ fn world(text: &str) -> World {
     World {
         now: "2026-11-23T12:00:00Z".parse().unwrap(),
         documents: vec![Document {
-            origin: "design.yaml".to_owned(),
+            origin: "design.yaml".into(),
             text: text.into(),
             before: None,
         }],

@@ -53,7 +53,7 @@ spec:
     compile(&World {
         now: "2026-11-23T12:00:00Z".parse().unwrap(),
         documents: vec![Document {
-            origin: "flow.yaml".to_owned(),
+            origin: "flow.yaml".into(),
             text: text.into(),
             before: None,
         }],

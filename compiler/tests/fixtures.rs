@@ -31,7 +31,7 @@ fn folder() -> PathBuf {
 
 fn compiled(text: &str) -> Compiled {
     let document = |origin: &str, text: &str| Document {
-        origin: origin.to_owned(),
+        origin: origin.into(),
         text: text.into(),
         before: None,
     };

@@ -31,7 +31,7 @@ fn world(files: &[(&str, &str)], running: &[&Arc<Program>]) -> World {
         documents: files
             .iter()
             .map(|(origin, text)| Document {
-                origin: (*origin).to_owned(),
+                origin: (*origin).into(),
                 text: (*text).into(),
                 before: None,
             })

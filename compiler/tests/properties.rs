@@ -15,7 +15,7 @@ const MANIFESTS: &str = include_str!("design.yaml");
 
 fn document(origin: &str, text: impl AsRef<str>) -> Document {
     Document {
-        origin: origin.to_owned(),
+        origin: origin.into(),
         text: text.as_ref().into(),
         before: None,
     }
@@ -43,9 +43,7 @@ fn seen_by(tenant: &str, world: &World, compiled: &Compiled) -> String {
         let mut found = found.clone();
         // The index of a document is the caller's affair; its origin is what people see.
         for label in std::iter::once(&mut found.primary).chain(&mut found.labels) {
-            label
-                .origin
-                .clone_from(&world.documents[label.document].origin);
+            label.origin = world.documents[label.document].origin.to_string();
             label.document = 0;
         }
         if let Some(patch) = found.help.as_mut().and_then(|help| help.patch.as_mut()) {

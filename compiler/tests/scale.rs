@@ -50,7 +50,7 @@ fn plan(bill: &str, fulfil: &str) -> Plan {
     let compiled = compile(&World {
         now: "2026-11-23T12:00:00Z".parse().unwrap(),
         documents: vec![Document {
-            origin: "world.yaml".to_owned(),
+            origin: "world.yaml".into(),
             text: WORLD.replace("BILL", bill).replace("FULFIL", fulfil).into(),
             before: None,
         }],

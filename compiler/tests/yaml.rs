@@ -13,7 +13,7 @@ const FLOW: &str = "apiVersion: vrsky.io/v1alpha1\nkind: Flow\nmetadata: {name: 
 
 fn document(origin: &str, text: &str) -> Document {
     Document {
-        origin: origin.to_owned(),
+        origin: origin.into(),
         text: text.into(),
         before: None,
     }

@@ -59,7 +59,8 @@ impl Writer {
     }
 
     /// Carries out actions kind by kind, those of one kind at once. `namespaces` are those of
-    /// tenants: nothing is applied elsewhere.
+    /// tenants: nothing is applied elsewhere. A service account stays where a Secret before it could
+    /// not be deleted: nobody would think of the Secret any more.
     pub async fn carry_out(&self, actions: Vec<Action>, namespaces: &BTreeSet<&str>) -> Vec<Error> {
         let mut failed = Vec::new();
         let mut rest = actions.as_slice();
@@ -69,7 +70,17 @@ impl Writer {
                     && std::mem::discriminant(*one) == std::mem::discriminant(first)
             };
             let (now, later) = rest.split_at(rest.iter().take_while(same).count());
-            let writes = now.iter().map(|action| self.write(action, namespaces));
+            let stays = |action: &&Action| {
+                let key = action.key();
+                let is_left = |one: &Error| {
+                    one.key().kind == Kind::Secret && one.key().namespace == key.namespace
+                };
+                key.kind == Kind::ServiceAccount
+                    && matches!(action, Action::Delete { .. })
+                    && failed.iter().any(is_left)
+            };
+            let now = now.iter().filter(|action| !stays(action));
+            let writes = now.map(|action| self.write(action, namespaces));
             let done: Vec<_> = stream::iter(writes)
                 .buffer_unordered(CONCURRENT)
                 .collect()

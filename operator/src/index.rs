@@ -29,6 +29,8 @@ pub struct Seen {
     /// For VRSky's own kinds: what status says. One that cannot be read says nothing, and is written
     /// anew.
     pub status: Status,
+    /// For VRSky's own kinds: the key's [`Key::origin`].
+    pub origin: Arc<str>,
     /// For VRSky's own kinds: what the compiler reads. The same allocation as long as nothing that
     /// it reads has changed. For others, see [`Seen::rest`].
     pub text: Arc<str>,
@@ -60,7 +62,8 @@ impl Change {
 pub struct Index {
     /// What is watched.
     kinds: BTreeSet<Kind>,
-    objects: BTreeMap<Key, Seen>,
+    /// Boxed: looking for a key passes by what else there is.
+    objects: BTreeMap<Key, Box<Seen>>,
     /// Kinds whose first list is complete.
     ready: BTreeSet<Kind>,
     /// What a list that is under way has brought so far.
@@ -69,6 +72,8 @@ pub struct Index {
     unsettled: BTreeSet<Key>,
     /// VRSky's own whose text may have mistakes, or that are gone.
     unjudged: BTreeSet<Key>,
+    /// Whether no Tenant and no Namespace has changed since somebody said so.
+    is_bound: bool,
 }
 
 impl Index {
@@ -81,6 +86,7 @@ impl Index {
             listing: BTreeMap::new(),
             unsettled: BTreeSet::new(),
             unjudged: BTreeSet::new(),
+            is_bound: false,
         }
     }
 
@@ -135,7 +141,7 @@ impl Index {
 
     /// One object.
     pub fn get(&self, key: &Key) -> Option<&Seen> {
-        self.objects.get(key)
+        self.objects.get(key).map(AsRef::as_ref)
     }
 
     /// All objects of a kind.
@@ -148,6 +154,7 @@ impl Index {
         self.objects
             .range(first..)
             .take_while(move |(key, _)| key.kind == kind)
+            .map(|(key, seen)| (key, seen.as_ref()))
     }
 
     /// All objects of a kind in a namespace.
@@ -156,6 +163,7 @@ impl Index {
         self.objects
             .range(first..)
             .take_while(move |(key, _)| key.kind == kind && key.namespace == namespace)
+            .map(|(key, seen)| (key, seen.as_ref()))
     }
 
     /// What `look` sees with `object` in its place. Afterwards everything is as it was.
@@ -181,6 +189,16 @@ impl Index {
             self.unjudged.remove(&key);
         }
         seen
+    }
+
+    /// Whether what follows from Tenants and Namespaces alone still does.
+    pub fn is_bound(&self) -> bool {
+        self.is_bound
+    }
+
+    /// Somebody has followed them.
+    pub fn bound(&mut self) {
+        self.is_bound = true;
     }
 
     /// VRSky's own objects whose text may have mistakes, and those that are gone.
@@ -209,12 +227,13 @@ impl Index {
     /// out.
     pub fn unsettled(&self) -> impl Iterator<Item = (&Key, &Seen)> {
         let keys = self.unsettled.iter();
-        keys.filter_map(|key| Some((key, self.objects.get(key)?)))
+        keys.filter_map(|key| Some((key, self.get(key)?)))
     }
 
-    /// Notes whether the object is unsettled now.
+    /// Notes that the object may have changed, and whether it is unsettled now.
     fn note(&mut self, key: &Key) {
-        let seen = self.objects.get(key);
+        self.is_bound &= !matches!(key.kind, Kind::Tenant | Kind::Namespace);
+        let seen = self.get(key);
         let is_unsettled = Kind::KEPT.contains(&key.kind)
             && seen.is_some_and(|seen| seen.is_deleting() || !seen.is_kept());
         if is_unsettled {
@@ -248,7 +267,7 @@ impl Index {
     }
 
     fn put(&mut self, key: &Key, mut object: DynamicObject) -> Change {
-        let before = self.objects.get(key);
+        let before = self.objects.get(key).map(AsRef::as_ref);
         let same_version = before
             .is_some_and(|seen| seen.metadata.resource_version == object.metadata.resource_version);
         if same_version {
@@ -268,7 +287,12 @@ impl Index {
         } else {
             Arc::from(rest(key.kind, &object.data))
         };
-        let seen = Seen {
+        let origin = match before {
+            Some(seen) => Arc::clone(&seen.origin),
+            None if key.kind.is_ours() => Arc::from(key.origin()),
+            None => Arc::from(""),
+        };
+        let seen = Box::new(Seen {
             metadata: ObjectMeta {
                 managed_fields: None,
                 ..object.metadata
@@ -278,8 +302,9 @@ impl Index {
                 _ => Value::Null,
             },
             status,
+            origin,
             text,
-        };
+        });
         if key.kind.is_ours() && before.is_none_or(|it| !Arc::ptr_eq(&it.text, &seen.text)) {
             self.unjudged.insert(key.clone());
         }

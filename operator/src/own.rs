@@ -52,6 +52,18 @@ pub struct Stored<T> {
     /// What it says.
     pub value: T,
     version: Option<String>,
+    /// False after a write that failed: it may have been done or not.
+    is_sure: bool,
+}
+
+impl<T> Stored<T> {
+    fn new(value: T, version: Option<String>) -> Self {
+        Self {
+            value,
+            version,
+            is_sure: true,
+        }
+    }
 }
 
 /// The operator's own namespace.
@@ -72,26 +84,47 @@ impl Own {
 
     /// The keys; made and stored if there are none.
     pub async fn keys(&self) -> Result<Stored<Keys>, Error> {
+        if let Some(stored) = self.stored_keys().await? {
+            return Ok(stored);
+        }
+        let mut stored = Stored::new(Keys::generate()?, None);
+        self.put_keys(&mut stored).await?;
+        Ok(stored)
+    }
+
+    async fn stored_keys(&self) -> Result<Option<Stored<Keys>>, Error> {
         let what = "Secret vrsky-keys";
         let found = self.secrets.get_opt(KEYS).await;
         let Some(secret) = found.map_err(|error| api(what, error))? else {
-            let mut stored = Stored {
-                value: Keys::generate()?,
-                version: None,
-            };
-            self.put_keys(&mut stored).await?;
-            return Ok(stored);
+            return Ok(None);
         };
         let data = secret.data.unwrap_or_default();
         let keys = data.get(KEYS_FILE).ok_or(Error::Unreadable { what })?;
-        Ok(Stored {
-            value: serde_json::from_slice(&keys.0).map_err(|_| Error::Unreadable { what })?,
-            version: secret.metadata.resource_version,
-        })
+        let value = serde_json::from_slice(&keys.0).map_err(|_| Error::Unreadable { what })?;
+        Ok(Some(Stored::new(value, secret.metadata.resource_version)))
+    }
+
+    /// Reads anew what a write that failed has left in doubt. Keys that are gone are not made anew:
+    /// everything that runs depends on those that were.
+    pub async fn make_sure(
+        &self,
+        keys: &mut Stored<Keys>,
+        inventory: &mut Stored<Inventory>,
+    ) -> Result<(), Error> {
+        if !keys.is_sure {
+            let what = "Secret vrsky-keys";
+            let stored = self.stored_keys().await?;
+            *keys = stored.ok_or(Error::Unreadable { what })?;
+        }
+        if !inventory.is_sure {
+            *inventory = self.inventory().await?;
+        }
+        Ok(())
     }
 
     /// Stores the keys; refused if somebody else has stored others since they were read.
     pub async fn put_keys(&self, keys: &mut Stored<Keys>) -> Result<(), Error> {
+        keys.is_sure = false;
         let what = "Secret vrsky-keys";
         let text = serde_json::to_vec(&keys.value).map_err(|_| Error::Unreadable { what })?;
         let secret = Secret {
@@ -107,6 +140,7 @@ impl Own {
         };
         let written = written.map_err(|error| api(what, error))?;
         keys.version = written.metadata.resource_version;
+        keys.is_sure = true;
         Ok(())
     }
 
@@ -115,17 +149,12 @@ impl Own {
         let what = "ConfigMap vrsky-inventory";
         let found = self.maps.get_opt(INVENTORY).await;
         let Some(map) = found.map_err(|error| api(what, error))? else {
-            return Ok(Stored {
-                value: Inventory::default(),
-                version: None,
-            });
+            return Ok(Stored::new(Inventory::default(), None));
         };
         let data = map.data.unwrap_or_default();
         let text = data.get(INVENTORY).ok_or(Error::Unreadable { what })?;
-        Ok(Stored {
-            value: serde_json::from_str(text).map_err(|_| Error::Unreadable { what })?,
-            version: map.metadata.resource_version,
-        })
+        let value = serde_json::from_str(text).map_err(|_| Error::Unreadable { what })?;
+        Ok(Stored::new(value, map.metadata.resource_version))
     }
 
     /// Stores the inventory.
@@ -134,9 +163,11 @@ impl Own {
         let text =
             serde_json::to_string(&inventory.value).map_err(|_| Error::Unreadable { what })?;
         let files = BTreeMap::from([(INVENTORY.to_owned(), text)]);
+        inventory.is_sure = false;
         inventory.version = self
             .put_map(what, INVENTORY, files, inventory.version.clone())
             .await?;
+        inventory.is_sure = true;
         Ok(())
     }
 

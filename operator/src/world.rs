@@ -68,7 +68,7 @@ pub fn build(
             _ => &seen.text,
         };
         documents.push(Document {
-            origin: key.origin(),
+            origin: Arc::clone(&seen.origin),
             text: Arc::clone(text),
             before: last.cloned().or_else(|| inventory.remembered(key, seen)),
         });

@@ -31,7 +31,7 @@ pub(crate) fn load(input: &Input) -> anyhow::Result<Project> {
     let documents = files
         .into_iter()
         .map(|file| Document {
-            origin: file.name,
+            origin: file.name.into(),
             text: Arc::from(file.text),
             before: None,
         })

@@ -36,7 +36,7 @@ impl Operator {
         let found: Vec<&Diagnostic> = compiled
             .diagnostics
             .iter()
-            .filter(|it| world.documents[it.primary.document].origin == origin)
+            .filter(|it| world.documents[it.primary.document].origin[..] == origin)
             .collect();
         let _ = question.answer.send(status::warnings(&found));
     }

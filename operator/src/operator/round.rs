@@ -54,11 +54,16 @@ impl Operator {
 
     /// True if nothing failed.
     async fn make_true(&mut self) -> Result<bool, crate::own::Error> {
-        let inventory = self.inventory.value.follow(&self.index);
-        if inventory != self.inventory.value {
-            self.untold = Untold::everything();
-            self.inventory.value = inventory;
-            self.own.put_inventory(&mut self.inventory).await?;
+        let (own, keys) = (&self.own, &mut self.keys);
+        own.make_sure(keys, &mut self.inventory).await?;
+        if !self.index.is_bound() {
+            let inventory = self.inventory.value.follow(&self.index);
+            if inventory != self.inventory.value {
+                self.untold = Untold::everything();
+                self.inventory.value = inventory;
+                self.own.put_inventory(&mut self.inventory).await?;
+            }
+            self.index.bound();
         }
         self.staying = self.staying();
         let compiled = self.compile();

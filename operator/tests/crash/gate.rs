@@ -1,15 +1,26 @@
-//! One life of an operator: every write that it makes is counted here, and at one of them it dies.
+//! One life of an operator: every write that it makes is counted here, and at one of them it dies, or
+//! is told that it failed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// When an operator dies.
+/// When something happens to an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cut {
-    /// At its n-th write, counted from one and from [`Gate::arm`].
+    /// At its n-th write, counted from one and from [`Gate::arm`]; to the API server, if that fails it.
     pub(crate) at: usize,
     pub(crate) side: Side,
+    pub(crate) fate: Fate,
+}
+
+/// What happens to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It dies.
+    Dies,
+    /// The API server answers that it could not, as in a moment in which it starts anew.
+    Fails,
 }
 
 /// On which side of the write.
@@ -30,13 +41,17 @@ pub(crate) enum Pass {
     Last,
     /// Whoever sent it is dead: nothing happens.
     Dead,
+    /// Nothing happens, and that is said.
+    Failed,
+    /// It is carried out, and the answer says that it failed.
+    Unsaid,
 }
 
 /// Counts, and cuts.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     inner: Mutex<Inner>,
-    died: Notify,
+    struck: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -47,7 +62,7 @@ struct Inner {
 }
 
 impl Gate {
-    /// From now on writes count anew, and it dies at the cut.
+    /// From now on writes count anew, up to the cut.
     pub(crate) fn arm(&self, cut: Cut) {
         let mut inner = self.lock();
         inner.writes.clear();
@@ -66,19 +81,33 @@ impl Gate {
             return Pass::Dead;
         }
         inner.writes.push(what.to_owned());
-        match inner.cut {
-            Some(cut) if cut.at == inner.writes.len() => {
-                inner.dead = true;
-                drop(inner);
-                match cut.side {
-                    Side::Before => {
-                        self.die();
-                        Pass::Dead
-                    }
-                    Side::After => Pass::Last,
+        let Some(cut) = inner.cut else {
+            return Pass::Go;
+        };
+        let number = match cut.fate {
+            Fate::Dies => inner.writes.len(),
+            Fate::Fails if !is_asked(what) => return Pass::Go,
+            Fate::Fails => inner.writes.iter().filter(|one| is_asked(one)).count(),
+        };
+        if cut.at != number {
+            return Pass::Go;
+        }
+        inner.dead = cut.fate == Fate::Dies;
+        drop(inner);
+        match (cut.fate, cut.side) {
+            (Fate::Dies, Side::Before) => {
+                self.die();
+                Pass::Dead
+            }
+            (Fate::Dies, Side::After) => Pass::Last,
+            (Fate::Fails, side) => {
+                self.struck.notify_one();
+                if side == Side::Before {
+                    Pass::Failed
+                } else {
+                    Pass::Unsaid
                 }
             }
-            _ => Pass::Go,
         }
     }
 
@@ -95,12 +124,12 @@ impl Gate {
     pub(crate) fn die(&self) {
         self.lock().dead = true;
         // Kept for whoever asks later.
-        self.died.notify_one();
+        self.struck.notify_one();
     }
 
-    /// Comes back when it is dead.
-    pub(crate) async fn died(&self) {
-        self.died.notified().await;
+    /// Comes back when the cut was reached.
+    pub(crate) async fn struck(&self) {
+        self.struck.notified().await;
     }
 
     /// What was written.
@@ -116,4 +145,9 @@ impl Gate {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether it is a write to the API server: a method and a path, where NATS has a subject.
+pub(crate) fn is_asked(what: &str) -> bool {
+    what.contains(" /")
 }

@@ -144,7 +144,7 @@ impl Way {
         let errors = compiled.diagnostics.iter();
         let wrong: BTreeSet<String> = errors
             .filter(|it| it.severity == Severity::Error)
-            .map(|it| world.documents[it.primary.document].origin.clone())
+            .map(|it| world.documents[it.primary.document].origin.to_string())
             .collect();
         for (key, seen) in Kind::OURS.into_iter().flat_map(|kind| self.index.of(kind)) {
             if !wrong.contains(&key.origin()) {

@@ -114,11 +114,18 @@ impl Model {
         if let Some(route) = Route::parse(&uri).filter(|route| route.watches && !is_write) {
             return self.watch(route);
         }
-        let (status, mut object) = self.ask(&parts.method, &uri, &form, &body);
+        let mut answer = match pass {
+            Pass::Failed => away(),
+            _ => self.ask(&parts.method, &uri, &form, &body),
+        };
         if pass == Pass::Last {
             gate.die();
             return std::future::pending().await;
         }
+        if pass == Pass::Unsaid {
+            answer = away();
+        }
+        let (status, mut object) = answer;
         if is_metadata && status.is_success() {
             object = json!({
                 "apiVersion": "meta.k8s.io/v1",
@@ -174,6 +181,12 @@ impl Model {
     fn lock(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What an API server says that is about to go.
+fn away() -> Answer {
+    let code = StatusCode::SERVICE_UNAVAILABLE;
+    refused(code, "ServiceUnavailable", "apiserver is shutting down")
 }
 
 /// A `Status` that says no.

@@ -1,5 +1,7 @@
 //! The operator is killed just before and just after every write of every scenario. The next one
-//! brings everything to where an undisturbed one would have, and the one after it writes nothing.
+//! brings everything to where an undisturbed one would have, and the one after it writes nothing. So
+//! does one that lives on, where the API server says of a write that it failed, and did or did not do
+//! it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -10,7 +12,7 @@ use serde_json::json;
 use vrsky_broker::Keys;
 use vrsky_plan::TenantId;
 
-use crate::gate::{Cut, Side};
+use crate::gate::{Cut, Fate, Side, is_asked};
 use crate::lane::{LOOK, Lane, Life, Moment, PATIENCE, stored_keys};
 use crate::scenarios::{self, Scenario};
 use crate::state::{connect, state};
@@ -107,8 +109,12 @@ async fn try_scenario(keys: &Keys, scenario: &Scenario, step: usize, seen: &Mute
     rest(&lane, &reference)
         .await
         .unwrap_or_else(|why| panic!("{}: {why}", scenario.name));
-    let cuts =
-        (1..=writes.len()).flat_map(|at| [Side::Before, Side::After].map(|side| Cut { at, side }));
+    let asked: Vec<&String> = writes.iter().filter(|one| is_asked(one)).collect();
+    let cuts = |count, fate| {
+        (1..=count)
+            .flat_map(move |at| [Side::Before, Side::After].map(move |side| Cut { at, side, fate }))
+    };
+    let cuts = cuts(writes.len(), Fate::Dies).chain(cuts(asked.len(), Fate::Fails));
     // Each scenario begins elsewhere, so that first and last writes have their turns.
     let offset = scenario.name.len() % step;
     let (mut points, mut missed) = (0, 0);
@@ -120,11 +126,14 @@ async fn try_scenario(keys: &Keys, scenario: &Scenario, step: usize, seen: &Mute
             Ok(true) => {}
             Ok(false) => missed += 1,
             Err(why) => {
-                let at = writes.get(cut.at - 1).map_or("", String::as_str);
+                let at = match cut.fate {
+                    Fate::Dies => &writes[cut.at - 1],
+                    Fate::Fails => asked[cut.at - 1],
+                };
                 let name = scenario.name;
                 let text = format!(
-                    "{name}: killed {:?} write {} ({at}): {why}",
-                    cut.side, cut.at
+                    "{name}: {:?} {:?} write {} ({at}): {why}",
+                    cut.fate, cut.side, cut.at
                 );
                 lock(seen).wrong.push(text);
             }
@@ -177,7 +186,7 @@ async fn lay_backlog(lane: &Lane, tenant: &str, subject: &str) {
     }
 }
 
-/// One crash. `Ok(false)`: it was not reached.
+/// One crash, or failed write. `Ok(false)`: it was not reached.
 async fn one_point(
     lane: &Lane,
     scenario: &Scenario,
@@ -189,12 +198,21 @@ async fn one_point(
     life.gate.arm(cut);
     scenario.change.iter().for_each(|edit| lane.edit(edit));
     let is_reached = tokio::select! {
-        () = life.gate.died() => true,
+        () = life.gate.struck() => true,
         () = life.quiet(QUIET) => false,
     };
-    life.kill().await;
-    let next = lane.start();
-    next.ready().await;
+    let next = match cut.fate {
+        Fate::Dies => {
+            life.kill().await;
+            let next = lane.start();
+            next.ready().await;
+            next
+        }
+        Fate::Fails => {
+            life.quiet(QUIET).await;
+            life
+        }
+    };
     let result = converge(lane, &next, reference).await;
     next.kill().await;
     result?;

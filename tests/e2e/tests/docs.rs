@@ -96,7 +96,7 @@ fn every_manifest_in_the_documentation_compiles() {
             .chain(hidden)
             .enumerate()
             .map(|(index, block)| Document {
-                origin: format!("{}#{index}", page.file_name().unwrap().to_string_lossy()),
+                origin: format!("{}#{index}", page.file_name().unwrap().to_string_lossy()).into(),
                 text: block.into(),
                 before: None,
             });

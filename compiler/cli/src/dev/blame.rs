@@ -35,7 +35,7 @@ fn search(documents: &[Document], flow: &FlowId, path: &str) -> Option<Spot> {
         let span = locate(document, "Flow", flow.namespace(), flow.name(), path)?;
         let place = place(&document.text, span.start);
         Some(Spot {
-            file: document.origin.clone(),
+            file: document.origin.to_string(),
             line: place.line,
             column: place.column,
         })

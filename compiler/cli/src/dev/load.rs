@@ -72,7 +72,7 @@ impl Loader {
         let mut documents: Vec<Document> = files
             .into_iter()
             .map(|file| Document {
-                origin: file.name,
+                origin: file.name.into(),
                 text: Arc::from(file.text),
                 before: None,
             })
@@ -81,7 +81,7 @@ impl Loader {
         for file in &unreadable {
             if let Some(text) = self.good.get(&file.name) {
                 documents.push(Document {
-                    origin: file.name.clone(),
+                    origin: file.name.as_str().into(),
                     text: text.clone(),
                     before: None,
                 });
@@ -115,7 +115,7 @@ impl Loader {
             .documents
             .iter()
             .map(|document| Document {
-                before: self.good.get(&document.origin).cloned(),
+                before: self.good.get(&*document.origin).cloned(),
                 ..document.clone()
             })
             .collect();
@@ -139,11 +139,11 @@ impl Loader {
             .enumerate()
             .filter_map(|(index, document)| {
                 let text = if broken.contains(&index) {
-                    self.good.get(&document.origin)?
+                    self.good.get(&*document.origin)?
                 } else {
                     &document.text
                 };
-                Some((document.origin.clone(), text.clone()))
+                Some((document.origin.to_string(), text.clone()))
             })
             .collect();
         if good != self.good {

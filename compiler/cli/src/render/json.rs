@@ -64,9 +64,7 @@ fn diagnostic(diagnostic: &Diagnostic, documents: &[Document]) -> Value {
             let mut value = span(documents.get(patch.document), &patch.span);
             value["origin"] = documents
                 .get(patch.document)
-                .map_or(Value::Null, |document| {
-                    Value::from(document.origin.as_str())
-                });
+                .map_or(Value::Null, |document| Value::from(&*document.origin));
             value["text"] = Value::from(patch.text.as_str());
             value
         });
