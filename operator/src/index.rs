@@ -4,6 +4,7 @@
 //! a newer version is seen like the others, and the compiler says what is wrong with it.
 
 mod key;
+mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,30 +12,12 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
 use kube::runtime::watcher::Event;
-use serde_json::{Value, json};
 use vrsky_crds::status::Status;
 
 use crate::kinds::Kind;
-use crate::names;
 
 pub use key::Key;
-
-/// An object as it was last seen.
-#[derive(Clone, Debug)]
-pub struct Seen {
-    /// Names, UID, version, labels, finalizers.
-    pub metadata: ObjectMeta,
-    /// Of Tenants and Grants: everything else, but for `status`.
-    pub data: Value,
-    /// For VRSky's own kinds: what status says. One that cannot be read says nothing, and is written
-    /// anew.
-    pub status: Status,
-    /// For VRSky's own kinds: the key's [`Key::origin`].
-    pub origin: Arc<str>,
-    /// For VRSky's own kinds: what the compiler reads. The same allocation as long as nothing that
-    /// it reads has changed. For others, see [`Seen::rest`].
-    pub text: Arc<str>,
-}
+pub use seen::Seen;
 
 /// What an event changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -266,50 +249,19 @@ impl Index {
         self.note(key);
     }
 
-    fn put(&mut self, key: &Key, mut object: DynamicObject) -> Change {
+    fn put(&mut self, key: &Key, object: DynamicObject) -> Change {
         let before = self.objects.get(key).map(AsRef::as_ref);
         let same_version = before
             .is_some_and(|seen| seen.metadata.resource_version == object.metadata.resource_version);
         if same_version {
             return Change::Nothing;
         }
-        let mut status = Status::default();
-        let text = if key.kind.is_ours() {
-            let said = object.data.get_mut("status").map(Value::take);
-            status = said
-                .and_then(|said| serde_json::from_value(said).ok())
-                .unwrap_or_default();
-            let text = document(key.kind, &object);
-            match before {
-                Some(seen) if *seen.text == *text => Arc::clone(&seen.text),
-                _ => Arc::from(text),
-            }
-        } else {
-            Arc::from(rest(key.kind, &object.data))
-        };
-        let origin = match before {
-            Some(seen) => Arc::clone(&seen.origin),
-            None if key.kind.is_ours() => Arc::from(key.origin()),
-            None => Arc::from(""),
-        };
-        let seen = Box::new(Seen {
-            metadata: ObjectMeta {
-                managed_fields: None,
-                ..object.metadata
-            },
-            data: match key.kind {
-                Kind::Tenant | Kind::Grant => object.data,
-                _ => Value::Null,
-            },
-            status,
-            origin,
-            text,
-        });
+        let seen = Box::new(Seen::of(key, object, before));
         if key.kind.is_ours() && before.is_none_or(|it| !Arc::ptr_eq(&it.text, &seen.text)) {
             self.unjudged.insert(key.clone());
         }
         let change = match before {
-            Some(before) if !matters(key.kind, before, &seen) => {
+            Some(before) if !seen.matters(key.kind, before) => {
                 if before.status == seen.status {
                     Change::Nothing
                 } else {
@@ -321,95 +273,5 @@ impl Index {
         self.objects.insert(key.clone(), seen);
         self.note(key);
         change
-    }
-}
-
-/// Whether the change from `before` to `after` can change anything that is decided.
-fn matters(kind: Kind, before: &Seen, after: &Seen) -> bool {
-    if !kind.is_ours() {
-        return true;
-    }
-    !Arc::ptr_eq(&before.text, &after.text)
-        || before.metadata.deletion_timestamp != after.metadata.deletion_timestamp
-        || before.metadata.finalizers != after.metadata.finalizers
-        || before.metadata.annotations != after.metadata.annotations
-}
-
-/// What the compiler reads of an object: JSON, which is YAML.
-fn document(kind: Kind, object: &DynamicObject) -> String {
-    let types = object.types.as_ref();
-    let version = types.map_or("", |types| types.api_version.as_str());
-    let mut metadata = json!({"name": object.metadata.name});
-    for (field, value) in [
-        ("namespace", json!(object.metadata.namespace)),
-        ("uid", json!(object.metadata.uid)),
-        ("generation", json!(object.metadata.generation)),
-    ] {
-        if !value.is_null() {
-            metadata[field] = value;
-        }
-    }
-    json!({
-        "apiVersion": if version.is_empty() { vrsky_crds::API_VERSION } else { version },
-        "kind": kind.name(),
-        "metadata": metadata,
-        "spec": object.data.get("spec").cloned().unwrap_or_else(|| json!({})),
-    })
-    .to_string()
-}
-
-/// What is kept of an object that is not VRSky's own, beside its metadata: JSON, which takes a tenth of
-/// the memory of a tree of maps. Of a pod, nobody asks more than how it is.
-fn rest(kind: Kind, data: &Value) -> String {
-    match kind {
-        Kind::Namespace => String::new(),
-        Kind::Pod => json!({"status": data["status"]}).to_string(),
-        _ => data.to_string(),
-    }
-}
-
-impl Seen {
-    /// Of an object that is not VRSky's own: `spec`, `status` and so on. Of a pod `status` alone, of a
-    /// namespace nothing.
-    pub fn rest(&self) -> Value {
-        self.text.parse().unwrap_or_default()
-    }
-
-    /// The UID.
-    pub fn uid(&self) -> &str {
-        self.metadata.uid.as_deref().unwrap_or_default()
-    }
-
-    /// The generation.
-    pub fn generation(&self) -> i64 {
-        self.metadata.generation.unwrap_or_default()
-    }
-
-    /// Whether somebody has asked for its deletion.
-    pub fn is_deleting(&self) -> bool {
-        self.metadata.deletion_timestamp.is_some()
-    }
-
-    /// Whether it carries our finalizer.
-    pub fn is_kept(&self) -> bool {
-        let finalizers = self.metadata.finalizers.as_deref().unwrap_or_default();
-        finalizers.iter().any(|one| one == names::FINALIZER)
-    }
-
-    /// Whether its reconciliation is paused.
-    pub fn is_paused(&self) -> bool {
-        self.annotation(names::RECONCILE) == Some("disabled")
-    }
-
-    /// An annotation.
-    pub fn annotation(&self, name: &str) -> Option<&str> {
-        let annotations = self.metadata.annotations.as_ref()?;
-        annotations.get(name).map(String::as_str)
-    }
-
-    /// A label.
-    pub fn label(&self, name: &str) -> Option<&str> {
-        let labels = self.metadata.labels.as_ref()?;
-        labels.get(name).map(String::as_str)
     }
 }
