@@ -32,8 +32,8 @@ pub struct Compiled {
 /// First every object is read and signed: what it is, whose it is, what it shares. Then each flow's
 /// body is typed against the signatures that it refers to, and what was proved is lowered.
 pub fn compile(world: &World) -> Compiled {
-    let reads = Memory::default().follow(&world.documents);
-    Part::default().compile(world, &reads)
+    let mut documents = Memory::default();
+    Part::default().compile(world, documents.follow(&world.documents))
 }
 
 /// Compiles one World after another. The results are those of [`compile`]; the work is that of the
@@ -55,13 +55,13 @@ impl Compiler {
             diagnostics: Vec::new(),
             recheck_at: None,
         };
-        for group in groups(world, &reads) {
+        for group in groups(world, reads) {
             let origins = group.documents.iter();
             let origins = origins.map(|document| &*world.documents[*document].origin);
             let Some(first) = origins.min() else { continue };
             let known = before.remove_entry(first);
             let (first, mut part) = known.unwrap_or_else(|| (first.to_owned(), Part::default()));
-            let one = part.follow(world, &reads, &group);
+            let one = part.follow(world, reads, &group);
             let tenants = one.plan.tenants.iter();
             let tenants = tenants.map(|(name, tenant)| (name.clone(), Arc::clone(tenant)));
             compiled.plan.tenants.extend(tenants);

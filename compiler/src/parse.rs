@@ -43,7 +43,7 @@ pub(crate) struct Read {
 impl Memory {
     /// What each document says, in their order. Those that say what they said are not read again, and
     /// those that are gone are forgotten.
-    pub(crate) fn follow(&mut self, documents: &[Document]) -> Vec<Arc<Read>> {
+    pub(crate) fn follow(&mut self, documents: &[Document]) -> &[Arc<Read>] {
         let last = std::mem::take(&mut self.0);
         let mut places = None;
         let mut next = 0;
@@ -61,7 +61,7 @@ impl Memory {
             self.0
                 .push(known.unwrap_or_else(|| Arc::new(read(document))));
         }
-        self.0.clone()
+        &self.0
     }
 }
 

@@ -23,7 +23,7 @@ pub fn locate(
         text: Arc::clone(&document.text),
         before: None,
     }];
-    let Parsed { objects, .. } = parse(&documents, &Memory::default().follow(&documents));
+    let Parsed { objects, .. } = parse(&documents, Memory::default().follow(&documents));
     let (object, _) = objects.iter().find(|(object, _)| {
         object.kind.name() == kind && object.namespace == namespace && object.name == name
     })?;

@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
 /// What is killed, if it is not the runtime.
 #[derive(Clone, Copy, Debug, clap::Subcommand)]
 enum What {
-    /// The operator, before and after every write of every scenario.
+    /// The operator, before and after every write of every scenario; and the API server fails each.
     Operator,
 }
 

@@ -27,7 +27,7 @@ enum Choice {
     Image(image::Arguments),
     /// Rewrite the generated files: CRDs, plan snapshots of the examples.
     Docs,
-    /// 100,000 messages, 20 times kill -9; or the operator, killed at every write.
+    /// 100,000 messages, 20 times kill -9; or the operator, killed or refused at every write.
     Chaos(chaos::Arguments),
     /// Measure, print a table, and write docs/benchmarks.md.
     #[command(subcommand)]

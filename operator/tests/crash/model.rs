@@ -114,7 +114,7 @@ impl Model {
         if let Some(route) = Route::parse(&uri).filter(|route| route.watches && !is_write) {
             return self.watch(route);
         }
-        let mut answer = match pass {
+        let answer = match pass {
             Pass::Failed => away(),
             _ => self.ask(&parts.method, &uri, &form, &body),
         };
@@ -122,10 +122,8 @@ impl Model {
             gate.die();
             return std::future::pending().await;
         }
-        if pass == Pass::Unsaid {
-            answer = away();
-        }
-        let (status, mut object) = answer;
+        let is_said = pass != Pass::Unsaid;
+        let (status, mut object) = if is_said { answer } else { away() };
         if is_metadata && status.is_success() {
             object = json!({
                 "apiVersion": "meta.k8s.io/v1",

@@ -44,25 +44,17 @@ impl Weak {
 
 /// Makes the fields and positions of a kind optional, and those within them if asked.
 fn optional(kind: &mut Kind, deep: bool) {
-    for inner in kind
-        .as_object_mut()
-        .into_iter()
-        .flat_map(|object| object.known_mut().values_mut())
-    {
+    let weaken = |inner: &mut Kind| {
         if deep {
             optional(inner, true);
         }
         inner.add_undefined();
+    };
+    if let Some(object) = kind.as_object_mut() {
+        object.known_mut().values_mut().for_each(weaken);
     }
-    for inner in kind
-        .as_array_mut()
-        .into_iter()
-        .flat_map(|array| array.known_mut().values_mut())
-    {
-        if deep {
-            optional(inner, true);
-        }
-        inner.add_undefined();
+    if let Some(array) = kind.as_array_mut() {
+        array.known_mut().values_mut().for_each(weaken);
     }
 }
 
