@@ -9,6 +9,7 @@
 //! text      who, what      what is wrong, what is proved      plan
 //! ```
 
+mod alone;
 mod body;
 mod builtin;
 mod check;
@@ -33,6 +34,7 @@ pub mod codes;
 pub mod diagnostic;
 pub mod world;
 
+pub use alone::{alone, hides_builtin};
 pub use compile::{Compiled, Compiler, compile};
 pub use diagnostic::{Code, Diagnostic, Help, Label, ObjectName, Patch, Severity};
 pub use place::locate;

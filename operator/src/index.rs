@@ -17,7 +17,7 @@ use vrsky_crds::status::Status;
 use crate::kinds::Kind;
 
 pub use key::Key;
-pub use seen::Seen;
+pub use seen::{Seen, document};
 
 /// What an event changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

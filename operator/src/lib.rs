@@ -22,6 +22,7 @@ pub mod own;
 pub mod pods;
 pub mod ready;
 pub mod reconcile;
+pub mod refusals;
 pub mod reports;
 pub mod run;
 pub mod status;

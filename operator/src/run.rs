@@ -13,7 +13,8 @@ use crate::health::{self, Health};
 use crate::leader;
 use crate::operator::Operator;
 use crate::options::{Command, Options};
-use crate::warnings::{self, Question};
+use crate::refusals::Refusals;
+use crate::warnings::{self, Asking, Question};
 use crate::{own, ready, uninstall};
 
 /// The process cannot go on.
@@ -75,12 +76,12 @@ pub async fn run(options: Options) -> Result<(), Error> {
         (Some(address), Some(folder)) => {
             let access = warnings::Access::read(folder)?;
             let listener = TcpListener::bind(address).await?;
-            Some(warnings::serve(
-                listener,
-                access,
+            let asking = Asking {
                 questions,
-                Arc::clone(&health),
-            ))
+                health: Arc::clone(&health),
+                refusals: options.refuse.then(|| Refusals::new(client.clone())),
+            };
+            Some(warnings::serve(listener, access, asking))
         }
         _ => None,
     };

@@ -1,6 +1,6 @@
-//! Warnings at `kubectl apply`: a validating webhook that admits everything, and says what the compiler
-//! would. Nothing depends on it: a repository is applied in any order, and what runs is not disturbed by
-//! an invalid object anyway.
+//! Warnings at `kubectl apply`: a validating webhook that says what the compiler would, and admits
+//! everything, but for what [`Refusals`] are asked for. Nothing depends on it: a repository is applied in
+//! any order, and what runs is not disturbed by an invalid object anyway.
 
 use std::io;
 use std::path::Path;
@@ -21,7 +21,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{sleep, timeout};
@@ -29,12 +29,13 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::health::Health;
 use crate::kinds::Kind;
+use crate::refusals::Refusals;
 
 /// Questions that wait for the loop, at most; who comes then gets no warnings.
 const WAITING: usize = 16;
 /// Connections of API servers, at most.
 const CONNECTIONS: usize = 32;
-/// How long the loop may take, and a body to arrive. The API server waits a second longer.
+/// How long an answer may take, and a body to arrive. The API server waits a second longer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a client may take to greet, or to come back on an open connection.
 const IDLE: Duration = Duration::from_secs(30);
@@ -57,10 +58,15 @@ pub fn channel() -> (mpsc::Sender<Question>, mpsc::Receiver<Question>) {
     mpsc::channel(WAITING)
 }
 
+/// Who answers.
 #[derive(Clone)]
-struct Asking {
-    questions: mpsc::Sender<Question>,
-    health: Arc<Health>,
+pub struct Asking {
+    /// Where warnings are asked for.
+    pub questions: mpsc::Sender<Question>,
+    /// Whether this operator knows anything.
+    pub health: Arc<Health>,
+    /// `None`: everything is admitted.
+    pub refusals: Option<Refusals>,
 }
 
 /// The part of an `AdmissionReview` (admission.k8s.io/v1) that is read.
@@ -70,9 +76,11 @@ struct Review {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Request {
     uid: String,
     object: DynamicObject,
+    old_object: Option<DynamicObject>,
 }
 
 /// Who may ask, and by whom it is answered.
@@ -83,13 +91,8 @@ pub struct Access {
 }
 
 /// Serves until it is dropped.
-pub async fn serve(
-    listener: TcpListener,
-    Access { tls, path }: Access,
-    questions: mpsc::Sender<Question>,
-    health: Arc<Health>,
-) {
-    let router = router(&path, Asking { questions, health });
+pub async fn serve(listener: TcpListener, Access { tls, path }: Access, asking: Asking) {
+    let router = router(&path, asking);
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
@@ -163,25 +166,39 @@ async fn warn(State(asking): State<Asking>, body: Body) -> Response {
     let Ok(Review { request }) = serde_json::from_slice(&body) else {
         return (StatusCode::BAD_REQUEST, "no AdmissionReview\n").into_response();
     };
-    let warnings = asking.ask(request.object).await.unwrap_or_default();
+    let uid = request.uid.clone();
+    // Nothing is said, where nobody knows in time.
+    let answer = timeout(PATIENCE, asking.answer(request)).await;
+    let mut response = answer.ok().flatten().unwrap_or(json!({"allowed": true}));
+    response["uid"] = json!(uid);
     let answer = json!({
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
-        "response": {"uid": request.uid, "allowed": true, "warnings": warnings},
+        "response": response,
     });
     let json = [(header::CONTENT_TYPE, "application/json")];
     (json, answer.to_string()).into_response()
 }
 
 impl Asking {
-    /// Nothing, where nobody knows in time.
-    async fn ask(&self, object: DynamicObject) -> Option<Vec<String>> {
-        // One that stands by knows nothing.
+    /// The response of an `AdmissionReview`, but for `uid`. `None`: nobody knows anything.
+    async fn answer(&self, request: Request) -> Option<Value> {
+        let Request {
+            object, old_object, ..
+        } = request;
+        let name = object.types.as_ref()?.kind.as_str();
+        let kind = Kind::OURS.into_iter().find(|kind| kind.name() == name)?;
+        if let Some(refusals) = &self.refusals
+            && let Some(message) = refusals.refuse(kind, object.clone(), old_object).await
+        {
+            // Not `Invalid`: with `force`, Flux deletes what was answered so, and makes it anew.
+            let status = json!({"code": 403, "reason": "Forbidden", "message": message});
+            return Some(json!({"allowed": false, "status": status}));
+        }
+        // One that stands by knows nothing more.
         if !self.health.is_leading() {
             return None;
         }
-        let name = object.types.as_ref()?.kind.as_str();
-        let kind = Kind::OURS.into_iter().find(|kind| kind.name() == name)?;
         let (answer, answered) = oneshot::channel();
         let question = Question {
             kind,
@@ -189,7 +206,8 @@ impl Asking {
             answer,
         };
         self.questions.try_send(question).ok()?;
-        timeout(PATIENCE, answered).await.ok()?.ok()
+        let warnings = answered.await.ok()?;
+        Some(json!({"allowed": true, "warnings": warnings}))
     }
 }
 
@@ -203,6 +221,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{Asking, Health, LARGEST, Question, channel, warn};
+    use crate::refusals::tests::refusals;
 
     fn review() -> Body {
         let object = json!({
@@ -230,14 +249,12 @@ mod tests {
         let asking = Asking {
             questions,
             health: Arc::clone(&health),
+            refusals: None,
         };
         // It stands by: nobody is asked.
         let (status, answer) = response(asking.clone(), review()).await;
         assert_eq!(status, StatusCode::OK);
-        assert_eq!(
-            answer["response"],
-            json!({"uid": "one", "allowed": true, "warnings": []})
-        );
+        assert_eq!(answer["response"], json!({"uid": "one", "allowed": true}));
         health.leads();
         let answering = async {
             let Some(Question { object, answer, .. }) = asked.recv().await else {
@@ -255,10 +272,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_stands_by_refuses_too_what_nothing_could_cure() {
+        let (questions, _asked) = channel();
+        let asking = Asking {
+            questions,
+            health: Arc::default(),
+            refusals: Some(refusals(StatusCode::OK, &[])),
+        };
+        let (status, answer) = response(asking, review()).await;
+        assert_eq!(status, StatusCode::OK);
+        let response = &answer["response"];
+        assert_eq!(response["uid"], "one");
+        assert_eq!(response["allowed"], false);
+        // Of a 422 or a 409, Flux makes a deletion where it may.
+        assert_eq!(response["status"]["code"], 403);
+        let message = response["status"]["message"].as_str().unwrap_or_default();
+        assert!(message.starts_with("error[VRS0104] spec"), "{message}");
+    }
+
+    #[tokio::test]
     async fn what_is_no_review_is_refused() {
         let (questions, _asked) = channel();
         let health = Arc::default();
-        let asking = Asking { questions, health };
+        let asking = Asking {
+            questions,
+            health,
+            refusals: None,
+        };
         let large = " ".repeat(LARGEST + 1);
         for body in ["{}", "{", large.as_str()] {
             let (status, _) = response(asking.clone(), Body::from(body.to_owned())).await;

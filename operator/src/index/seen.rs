@@ -29,7 +29,7 @@ pub struct Seen {
 }
 
 /// What the compiler reads of an object: JSON, which is YAML.
-fn document(kind: Kind, object: &DynamicObject) -> String {
+pub fn document(kind: Kind, object: &DynamicObject) -> String {
     let types = object.types.as_ref();
     let version = types.map_or("", |types| types.api_version.as_str());
     let mut metadata = json!({"name": object.metadata.name});

@@ -1,4 +1,4 @@
-//! `kubectl apply` prints what the compiler says, and refuses nothing.
+//! `kubectl apply` prints what the compiler says, and refuses nothing, but for what it is asked to.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::io::Write as _;
@@ -77,6 +77,41 @@ async fn applying_prints_what_the_compiler_says() {
         condition(flow, "Stalled")["status"] == "True"
     });
     assert_eq!(told.await.unwrap()["status"]["running"]["generation"], 1);
+
+    // Asked to, it refuses what no other object could cure. What is stored wrong may be edited still.
+    let refusing = "--set=admission.warnings.enabled=true,admission.warnings.refuse=true";
+    installed.install(&[refusing]).unwrap();
+    let new = flow("returns", ". = {\"id\": .idd}");
+    let is_refused = || kubectl.try_apply(&new).err();
+    let refused = vrsky_e2e::until(SOON, is_refused).await.unwrap();
+    let refused = refused.to_string();
+    for part in [
+        "denied the request: error[VRS0402] spec.steps[0].map: ",
+        ".idd",
+    ] {
+        assert!(refused.contains(part), "{refused}");
+    }
+    let wrong_still = wrong.replace("spec:\n", "spec:\n  suspend: true\n");
+    assert_ne!(warnings(&installed, &wrong_still, &[]), "");
+    assert_eq!(warnings(&installed, &right, &[]), "");
+    assert!(kubectl.try_apply(&wrong_still).is_err());
+    // What another object could cure is stored, with a warning: a connector to come, and one that says
+    // that `webhook` is something else here.
+    let early = right.replace("connector: log", "connector: erp");
+    let said = warnings(&installed, &early, &["--dry-run=server"]);
+    assert!(said.contains("Warning: error[VRS0201]"), "{said}");
+    let hiding = r"
+apiVersion: vrsky.io/v1alpha1
+kind: Connector
+metadata: {name: webhook, namespace: acme}
+spec: {from: webhook}
+";
+    warnings(&installed, hiding, &[]);
+    let said = warnings(&installed, &new, &["--dry-run=server"]);
+    assert!(said.contains("Warning: error[VRS0402]"), "{said}");
+    kubectl
+        .run(&["delete", "-n", "acme", "connector.vrsky.io/webhook"])
+        .unwrap();
 
     // Every pod reaches the port; who does not know the path learns nothing.
     let address = installed.service(NAMESPACE, "vrsky-operator").unwrap();

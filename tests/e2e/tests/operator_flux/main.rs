@@ -1,5 +1,5 @@
 //! `git push` → Flux → Ready; a broken commit makes the Kustomization fail at once, and what ran keeps
-//! running; a revert heals it. With Flux's own controllers, as a tenant with the rights of `edit`.
+//! running; a revert heals it. Where the platform refuses, its own message says why. With Flux's own controllers, as a tenant with the rights of `edit`.
 #![allow(
     clippy::similar_names,
     clippy::unwrap_used,
@@ -14,7 +14,7 @@ mod git;
 use std::process::Command;
 
 use serde_json::Value;
-use vrsky_e2e::installed::{Installed, condition};
+use vrsky_e2e::installed::{Installed, SOON, condition};
 use vrsky_e2e::poster::Poster;
 use vrsky_e2e::{Answer, Receiver, program, warehouse};
 
@@ -126,6 +126,32 @@ async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
     let kustomization = tried(&commit).await;
     assert_eq!(condition(&kustomization, "Ready")["status"], "True");
 
+    // Where the platform refuses what no other object could cure, Flux's own message says why.
+    let refusing = "--set=admission.warnings.enabled=true,admission.warnings.refuse=true";
+    installed.install(&[refusing]).unwrap();
+    let is_refused = || kubectl.try_apply(&wrong).is_err().then_some(());
+    vrsky_e2e::until(SOON, is_refused).await.unwrap();
+    let commit = repository.push("orders.yaml", &wrong).await.unwrap();
+    let kustomization = tried(&commit).await;
+    let ready = condition(&kustomization, "Ready");
+    assert_eq!(ready["status"], "False", "{ready:#}");
+    let message = ready["message"].as_str().unwrap();
+    for part in [
+        "Flow/acme/orders",
+        "error[VRS0402] spec.steps[0].map: ",
+        ".versoin",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+    let commit = repository.revert().await.unwrap();
+    let kustomization = tried(&commit).await;
+    assert_eq!(condition(&kustomization, "Ready")["status"], "True");
+    // What lacks what the same commit brings is no mistake.
+    let commit = repository.push("shop.yaml", warehouse::SHOP).await.unwrap();
+    let kustomization = tried(&commit).await;
+    let ready = condition(&kustomization, "Ready");
+    assert_eq!(ready["status"], "True", "{ready:#}\n{}", flux.logs());
+
     // Deleted with its sync: pruned, by the tenant's own rights.
     kubectl
         .run(&["delete", "-n", "acme", KUSTOMIZATION, "--timeout=60s"])
@@ -136,5 +162,6 @@ async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
     gone.await.unwrap();
     let versions = receiver.at(warehouse::PATH);
     assert!(versions.iter().all(|it| it.json()["version"] == 1));
+    installed.install(&[]).unwrap();
     installed.clear().unwrap();
 }

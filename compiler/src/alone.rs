@@ -1,0 +1,63 @@
+//! What is wrong with an object, whatever else there is.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::builtin::BUILTINS;
+use crate::check::{dead_letter_retention, foreign_write, grant_to_self, scale};
+use crate::codes::{Cause, cause};
+use crate::{Code, Diagnostic, Document, Severity, World, compile};
+
+/// What depends on the terms or the name of the tenant.
+const OF_THE_TENANT: [Code; 4] = [
+    dead_letter_retention::CODE,
+    scale::CODE,
+    foreign_write::CODE,
+    grant_to_self::CODE,
+];
+
+/// The errors of an object, as one document, that are errors whatever else exists, or comes to exist:
+/// only an edit of the object itself helps. `namespace` is the object's; `None` for a Tenant.
+///
+/// One thing could still help: a connector of the same namespace that hides a builtin
+/// ([`hides_builtin`]), since a flow means the builtin only as long as there is none.
+pub fn alone(text: &str, namespace: Option<&str>) -> Vec<Diagnostic> {
+    let document = |origin: &str, text: &str| Document {
+        origin: origin.into(),
+        text: text.into(),
+        before: None,
+    };
+    let mut documents = vec![document("object", text)];
+    // Some tenant: nothing is said of a flow that belongs to nobody.
+    let tenant = namespace.map(|namespace| {
+        json!({
+            "apiVersion": vrsky_crds::API_VERSION,
+            "kind": "Tenant",
+            "metadata": {"name": "somebody"},
+            "spec": {"namespaces": [namespace]},
+        })
+    });
+    documents.extend(tenant.map(|tenant| document("tenant", &tenant.to_string())));
+    let world = World {
+        now: Timestamp::UNIX_EPOCH,
+        documents,
+        repository: None,
+        incumbents: BTreeMap::new(),
+        replicas: 1,
+    };
+    let mut found = compile(&world).diagnostics;
+    found.retain(|found| {
+        found.severity == Severity::Error
+            && found.primary.document == 0
+            && cause(found.code) == Cause::Manifest
+            && !OF_THE_TENANT.contains(&found.code)
+    });
+    found
+}
+
+/// Whether a connector of this name takes the place of a builtin one.
+pub fn hides_builtin(name: &str) -> bool {
+    BUILTINS.contains_key(name)
+}

@@ -1,0 +1,175 @@
+//! Where the platform asks for it, what no other object could cure is refused at once (ADR 0017).
+
+use std::sync::Arc;
+
+use kube::api::ListParams;
+use kube::core::DynamicObject;
+use kube::{Api, Client};
+use tokio::sync::Semaphore;
+use vrsky_compiler::{Diagnostic, alone, hides_builtin};
+use vrsky_crds::Connector;
+
+use crate::kinds::Kind;
+use crate::{index, status};
+
+/// Knows what is not to be stored. It needs nothing of what the leader knows, so any operator does.
+#[derive(Clone)]
+pub struct Refusals {
+    client: Client,
+    /// One compiles at a time, however many ask.
+    turn: Arc<Semaphore>,
+}
+
+impl Refusals {
+    /// Reads connectors with this client.
+    pub fn new(client: Client) -> Self {
+        Self {
+            client,
+            turn: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    /// Why `object` must not be stored, in lines; `before` is what is stored now. `None`: it may be, or
+    /// nobody knows.
+    pub async fn refuse(
+        &self,
+        kind: Kind,
+        object: DynamicObject,
+        before: Option<DynamicObject>,
+    ) -> Option<String> {
+        let turn = Arc::clone(&self.turn).acquire_owned().await.ok()?;
+        let namespace = object.metadata.namespace.clone();
+        let compiling = tokio::task::spawn_blocking(move || {
+            let wrong = wrong(kind, &object);
+            // What is wrong already may be mended step by step, and suspended meanwhile.
+            let was_right = || before.is_none_or(|before| self::wrong(kind, &before).is_empty());
+            let refused = !wrong.is_empty() && was_right();
+            drop(turn);
+            refused.then_some(wrong)
+        });
+        let wrong = compiling.await.ok()??;
+        if let Some(namespace) = namespace {
+            let connectors = Api::<Connector>::namespaced(self.client.clone(), &namespace);
+            let connectors = connectors
+                .list_metadata(&ListParams::default())
+                .await
+                .ok()?;
+            let names = connectors.items.iter();
+            let mut names = names.filter_map(|it| it.metadata.name.as_deref());
+            if names.any(hides_builtin) {
+                return None;
+            }
+        }
+        Some(status::refusal(&wrong.iter().collect::<Vec<_>>()))
+    }
+}
+
+fn wrong(kind: Kind, object: &DynamicObject) -> Vec<Diagnostic> {
+    let text = index::document(kind, object);
+    alone(&text, object.metadata.namespace.as_deref())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::convert::Infallible;
+
+    use http::{Request, Response, StatusCode};
+    use kube::Client;
+    use kube::client::Body;
+    use kube::core::DynamicObject;
+    use serde_json::json;
+
+    use super::{Kind, Refusals};
+
+    /// An API server that answers everything with the connectors of a namespace.
+    pub(crate) fn refusals(status: StatusCode, connectors: &'static [&str]) -> Refusals {
+        let service = tower::service_fn(move |request: Request<Body>| async move {
+            assert_eq!(
+                request.uri().path(),
+                "/apis/vrsky.io/v1alpha1/namespaces/acme/connectors"
+            );
+            let items = connectors.iter();
+            let items = items.map(|name| json!({"metadata": {"name": name}}));
+            let list = json!({
+                "apiVersion": "meta.k8s.io/v1",
+                "kind": "PartialObjectMetadataList",
+                "metadata": {},
+                "items": items.collect::<Vec<_>>(),
+            });
+            let mut response = Response::new(Body::from(list.to_string().into_bytes()));
+            *response.status_mut() = status;
+            Ok::<_, Infallible>(response)
+        });
+        Refusals::new(Client::new(service, "default"))
+    }
+
+    fn flow(filter: &str, sink: &str) -> DynamicObject {
+        let flow = json!({
+            "apiVersion": "vrsky.io/v1alpha1",
+            "kind": "Flow",
+            "metadata": {"name": "orders", "namespace": "acme"},
+            "spec": {
+                "source": {
+                    "connector": "webhook",
+                    "with": {"path": "/orders"},
+                    "contract": {"fields": {"id": "string"}},
+                },
+                "steps": [{"filter": filter}],
+                "sinks": {"out": {"connector": sink}},
+            },
+        });
+        serde_json::from_value(flow).unwrap()
+    }
+
+    fn right() -> DynamicObject {
+        flow(".id == \"a\"", "log")
+    }
+
+    fn wrong() -> DynamicObject {
+        flow(".idd == \"a\"", "log")
+    }
+
+    #[tokio::test]
+    async fn what_no_other_object_could_cure_is_refused() {
+        let refusals = refusals(StatusCode::OK, &["erp"]);
+        let refuse = async |object, before| refusals.refuse(Kind::Flow, object, before).await;
+        for before in [None, Some(right())] {
+            let said = refuse(wrong(), before).await.unwrap_or_default();
+            let place = "error[VRS0402] spec.steps[0].filter: ";
+            assert!(said.starts_with(place) && said.contains(".idd"), "{said}");
+        }
+        assert_eq!(refuse(right(), None).await, None);
+        // The connector may come a moment later.
+        assert_eq!(refuse(flow("true", "warehouse"), None).await, None);
+        // What was stored wrong may be edited, or suspended.
+        assert_eq!(refuse(wrong(), Some(wrong())).await, None);
+    }
+
+    #[tokio::test]
+    async fn who_hides_a_builtin_is_refused_nothing() {
+        let hiding = refusals(StatusCode::OK, &["erp", "webhook"]);
+        assert_eq!(hiding.refuse(Kind::Flow, wrong(), None).await, None);
+        let unknown = refusals(StatusCode::INTERNAL_SERVER_ERROR, &[]);
+        assert_eq!(unknown.refuse(Kind::Flow, wrong(), None).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_tenant_has_no_connectors_to_ask_for() {
+        let tenant = json!({
+            "apiVersion": "vrsky.io/v1alpha1",
+            "kind": "Tenant",
+            "metadata": {"name": "acme"},
+            "spec": {"namespaces": ["acme"], "retention": {"transit": "3 weeks"}},
+        });
+        let tenant: DynamicObject = serde_json::from_value(tenant).unwrap();
+        let refusals = refusals(StatusCode::NOT_FOUND, &[]);
+        let said = refusals.refuse(Kind::Tenant, tenant, None).await;
+        let said = said.unwrap_or_default();
+        assert!(
+            said.starts_with("error[VRS0107] spec.retention.transit: "),
+            "{said}"
+        );
+    }
+}
