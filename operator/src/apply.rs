@@ -143,20 +143,25 @@ impl Writer {
         keep: bool,
     ) -> Vec<Result<Option<(Key, ObjectMeta)>, Error>> {
         let writes = objects.into_iter().map(|(key, seen)| async move {
-            // Only what we say of the object's finalizers; the UID keeps it from making a new one.
-            let mut object = json!({
-                "apiVersion": key.kind.resource().api_version,
-                "kind": key.kind.name(),
-                "metadata": {"name": key.name, "uid": seen.uid()},
-            });
-            if keep {
-                object["metadata"]["finalizers"] = json!([FINALIZER]);
-            }
-            let parameters = PatchParams::apply(MANAGER).force();
-            let done = key
-                .api(&self.client)
-                .patch_metadata(&key.name, &parameters, &Patch::Apply(object))
-                .await;
+            // The UID keeps it from making a new one.
+            let (parameters, patch) = if keep {
+                // Only what we say of the object's finalizers.
+                let object = json!({
+                    "apiVersion": key.kind.resource().api_version,
+                    "kind": key.kind.name(),
+                    "metadata": {"name": key.name, "uid": seen.uid(), "finalizers": [FINALIZER]},
+                });
+                (PatchParams::apply(MANAGER).force(), Patch::Apply(object))
+            } else {
+                // Whoever put it there, a restored backup say. Nobody can add another one meanwhile:
+                // the API server refuses that while an object is being deleted.
+                let mut others = seen.metadata.finalizers.unwrap_or_default();
+                others.retain(|one| one != FINALIZER);
+                let change = json!({"metadata": {"uid": seen.metadata.uid, "finalizers": others}});
+                (PatchParams::default(), Patch::Merge(change))
+            };
+            let api = key.api(&self.client);
+            let done = api.patch_metadata(&key.name, &parameters, &patch).await;
             match done {
                 Ok(written) => Ok(Some((key, written.metadata))),
                 Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409 | 422) => Ok(None),

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::lane::Edit;
 use world::{
     ACME, ALARM, ALERTS, AUDIT, CLOCK, CONNECTOR, CUTTING_GRANT, FULFIL, GRANT, NAMESPACES, ORDERS,
-    OTHER, READER, SHARED, SHOP, TENANT, TENANTS,
+    OTHER, READER, SHARED, SHOP, TENANT, TENANTS, TICKING,
 };
 
 /// One story.
@@ -100,6 +100,9 @@ fn flows() -> Vec<Scenario> {
             .with_backlog("acme", "e.acme_shop.in"),
         scenario("reading flow deleted", &[ACME], vec![Edit::Delete(AUDIT)]),
         scenario("broken flow deleted", &[ACME], vec![Edit::Delete(SHOP)]).after(vec![broken]),
+        // A backup that was restored, say.
+        scenario("flow deleted whose finalizer came with it", &[ACME], vec![Edit::Delete(TICKING)])
+            .after(vec![create(&[&CLOCK.replace("acme}", "acme, finalizers: [vrsky.io/finalizer]}")])]),
         scenario("flow edited while the past is forgotten", &[ACME], vec![
             Edit::Compact,
             Edit::Merge(AUDIT, json!({"spec": {"steps": [{"filter": ".total > 5"}]}})),

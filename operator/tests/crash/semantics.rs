@@ -148,12 +148,8 @@ impl Asker {
         let path = format!("{TOPICS}/orders?{BY_US}");
         let uid = self.seen[&format!("{TOPICS}/orders")].0.clone();
         let ours = |finalizers: Value, uid: &Value| {
-            let mut object = json!({"apiVersion": "vrsky.io/v1alpha1", "kind": "Topic",
-                "metadata": {"name": "orders", "uid": uid}});
-            if !finalizers.is_null() {
-                object["metadata"]["finalizers"] = finalizers;
-            }
-            object
+            json!({"apiVersion": "vrsky.io/v1alpha1", "kind": "Topic",
+                "metadata": {"name": "orders", "uid": uid, "finalizers": finalizers}})
         };
         let kept = json!(["vrsky.io/finalizer"]);
         let stranger = json!("11111111-1111-4111-8111-111111111111");
@@ -201,8 +197,14 @@ impl Asker {
         let door = format!("{TOPICS}/orders/status?{BY_US}");
         self.patch("a status of what is being deleted", &door, APPLY, &status)
             .await;
-        self.patch("ours off", &path, APPLY, &ours(Value::Null, &uid))
+        let off = |uid: &Value| {
+            let theirs = json!(["example.com/theirs"]);
+            json!({"metadata": {"uid": uid, "finalizers": theirs}})
+        };
+        self.patch("off another object", &object, MERGE, &off(&stranger))
             .await;
+        self.patch("ours off", &object, MERGE, &off(&uid)).await;
+        self.patch("ours on again", &object, MERGE, &both).await;
         self.get("theirs is left", &object).await;
         let free = json!({"metadata": {"finalizers": null}});
         self.patch("theirs off", &object, MERGE, &free).await;

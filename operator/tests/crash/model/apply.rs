@@ -44,10 +44,6 @@ impl Store {
                 },
             );
         };
-        if uid.is_string() && *uid != before.value["metadata"]["uid"] {
-            let message = "metadata.uid: field is immutable";
-            return refused(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message);
-        }
         let mut owned = before.owned.clone();
         let last = owned.insert(by.clone(), config.clone()).unwrap_or_default();
         let others: Vec<&Value> = owned
@@ -58,10 +54,8 @@ impl Store {
         let mut value = before.value.clone();
         take_away(&mut value, &last, &config, &others, "");
         lay_over(&mut value, &config, "");
-        let added = finalizers(&value).any(|it| finalizers(&before.value).all(|had| had != it));
-        if is_deleting(&before.value) && added {
-            let message = "no new finalizers can be added if the object is being deleted";
-            return refused(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message);
+        if let Some(invalid) = invalid(&before.value, body, &value) {
+            return invalid;
         }
         (
             StatusCode::OK,
@@ -194,6 +188,26 @@ fn lay_over(value: &mut Value, config: &Value, place: &str) {
         },
         _ => *value = config.clone(),
     }
+}
+
+/// The answer to a change of another object than was meant, or to a finalizer that is added while the
+/// object is being deleted.
+pub(super) fn invalid(before: &Value, body: &Value, after: &Value) -> Option<Answer> {
+    let uid = &body["metadata"]["uid"];
+    let is_other = uid.is_string() && *uid != before["metadata"]["uid"];
+    let added = finalizers(after).any(|it| finalizers(before).all(|had| had != it));
+    let message = if is_other {
+        "metadata.uid: field is immutable"
+    } else if is_deleting(before) && added {
+        "no new finalizers can be added if the object is being deleted"
+    } else {
+        return None;
+    };
+    Some(refused(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "Invalid",
+        message,
+    ))
 }
 
 fn finalizers(object: &Value) -> impl Iterator<Item = &Value> {

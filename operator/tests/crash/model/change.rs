@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::apply::invalid;
 use super::read::not_found;
 use super::route::Route;
 use super::store::{Object, Path, Store, is_deleting};
@@ -106,6 +107,9 @@ impl Store {
         let version = &body["metadata"]["resourceVersion"];
         if version.is_string() && *version != before.value["metadata"]["resourceVersion"] {
             return conflict(path, "the object has been modified");
+        }
+        if let Some(invalid) = invalid(&before.value, body, &value) {
+            return invalid;
         }
         (StatusCode::OK, self.update(path, &before, value))
     }

@@ -91,6 +91,7 @@ spec:
 
 pub(super) const SHOP: &str = "/apis/vrsky.io/v1alpha1/namespaces/acme/flows/shop";
 pub(super) const AUDIT: &str = "/apis/vrsky.io/v1alpha1/namespaces/acme/flows/audit";
+pub(super) const TICKING: &str = "/apis/vrsky.io/v1alpha1/namespaces/acme/flows/clock";
 pub(super) const ALARM: &str = "/apis/vrsky.io/v1alpha1/namespaces/acme/flows/alarm";
 pub(super) const FULFIL: &str = "/apis/vrsky.io/v1alpha1/namespaces/globex/flows/fulfil";
 pub(super) const ORDERS: &str = "/apis/vrsky.io/v1alpha1/namespaces/acme/topics/orders";
