@@ -1,6 +1,6 @@
 //! What an apply did, as plain data.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use vrsky_plan::{FlowId, TenantId};
@@ -16,6 +16,10 @@ pub struct Applied {
     /// Imports that had ended before, by this or an earlier process, and were not granted again.
     #[serde(skip)]
     pub remembered: Vec<Revoked>,
+    /// Readers with imports that have to end, and whose end is not verified: their grants. `None`: nobody
+    /// knows which. All of them are among those in `failed`.
+    #[serde(skip)]
+    pub ending: BTreeMap<TenantId, Option<BTreeSet<String>>>,
     /// Tenants of whom a reader that goes has not read to the end yet: the next apply goes on.
     #[serde(skip)]
     pub draining: BTreeSet<TenantId>,

@@ -147,6 +147,10 @@ impl Work<'_> {
             }
             let done =
                 grants::revoke(self.broker, self.keys, &reader, &ended, &mut self.applied).await;
+            if done.is_err() {
+                let grants = ended.into_iter().map(|import| import.grant).collect();
+                self.applied.ending.insert(reader.clone(), Some(grants));
+            }
             self.note(&reader, done);
             let again = observe::observe(self.broker, self.keys, &reader, true).await;
             match again {

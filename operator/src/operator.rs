@@ -107,6 +107,8 @@ pub struct Operator {
     before: Before,
     /// What was found last.
     diagnostics: BTreeMap<Key, Vec<Diagnostic>>,
+    /// Grants that have to end, and may not have: as [`vrsky_broker::Applied::ending`].
+    ending: BTreeMap<TenantId, Option<BTreeSet<String>>>,
     /// Audit entries of grants that ended, by the grant's `namespace/name`.
     revoked: BTreeMap<String, Revoked>,
     /// Whose credentials were written, by namespace.
@@ -170,6 +172,7 @@ impl Operator {
             away: None,
             verified: BTreeMap::new(),
             draining: BTreeSet::new(),
+            ending: BTreeMap::new(),
             failed: BTreeMap::new(),
             desired: Desired::default(),
             differing: Where::Everywhere,

@@ -238,3 +238,72 @@ pub(crate) fn api(what: &'static str, error: kube::Error) -> Error {
         source: Box::new(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::convert::Infallible;
+
+    use http::{Method, Request, Response, StatusCode};
+    use kube::client::Body;
+    use serde_json::json;
+
+    use super::{Client, Error, Inventory, Keys, Own, Stored};
+
+    /// An API server that stores nothing, and has what it has.
+    fn own(found: Option<&Keys>) -> Own {
+        let files = found.map(|keys| {
+            let text = serde_json::to_vec(keys).unwrap();
+            json!({"keys.json": data_encoding::BASE64.encode(&text)})
+        });
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let (code, body) = match (request.method(), &files) {
+                (&Method::GET, Some(files)) => {
+                    let metadata = json!({"name": "vrsky-keys", "resourceVersion": "7"});
+                    (200, json!({"metadata": metadata, "data": files}))
+                }
+                (&Method::GET, None) => (404, json!({"reason": "NotFound", "code": 404})),
+                _ => (503, json!({"reason": "ServiceUnavailable", "code": 503})),
+            };
+            let mut response = Response::new(Body::from(body.to_string().into_bytes()));
+            *response.status_mut() = StatusCode::from_u16(code).unwrap();
+            async move { Ok::<_, Infallible>(response) }
+        });
+        Own::new(&Client::new(service, "default"), "vrsky-system")
+    }
+
+    fn text(keys: &Keys) -> String {
+        serde_json::to_string(keys).unwrap()
+    }
+
+    #[tokio::test]
+    async fn after_a_write_that_failed_the_stored_keys_count() {
+        let (stored, made) = (Keys::generate().unwrap(), Keys::generate().unwrap());
+        let own = own(Some(&stored));
+        let mut keys = Stored::new(made, Some("6".to_owned()));
+        let mut inventory = Stored::new(Inventory::default(), None);
+        // Nothing is in doubt: nothing is read.
+        let before = text(&keys.value);
+        own.make_sure(&mut keys, &mut inventory).await.unwrap();
+        assert_eq!(text(&keys.value), before);
+        assert!(own.put_keys(&mut keys).await.is_err());
+        own.make_sure(&mut keys, &mut inventory).await.unwrap();
+        assert_eq!(text(&keys.value), text(&stored));
+        assert_eq!(keys.version.as_deref(), Some("7"));
+    }
+
+    #[tokio::test]
+    async fn keys_that_are_gone_are_not_made_anew() {
+        let own = own(None);
+        let mut keys = Stored::new(Keys::generate().unwrap(), Some("6".to_owned()));
+        let mut inventory = Stored::new(Inventory::default(), None);
+        let before = text(&keys.value);
+        assert!(own.put_keys(&mut keys).await.is_err());
+        for _round in 0..2 {
+            let result = own.make_sure(&mut keys, &mut inventory).await;
+            assert!(matches!(result, Err(Error::Unreadable { .. })));
+            assert_eq!(text(&keys.value), before);
+        }
+    }
+}

@@ -45,7 +45,10 @@ impl Work<'_> {
         for (id, held) in found {
             match held {
                 Ok(held) => drop(self.held.insert(id, held)),
-                Err(error) => self.note(&id, Err(error)),
+                Err(error) => {
+                    self.note(&id, Err(error));
+                    self.applied.ending.insert(id, None);
+                }
             }
         }
     }

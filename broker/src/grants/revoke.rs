@@ -13,8 +13,9 @@ use crate::keys::now_millis;
 use crate::{Applied, Broker, Error, Keys, Revoked, Verb, streams};
 
 /// Ends imports of one reader. What is done goes into `applied` at once, so that it is told even if
-/// a later step fails; `revoked` only after all of it was read back. Until then the reader's transit
-/// stream remembers what ends, so that whoever is cut short is finished, and told, by the next one.
+/// a later step fails; `revoked` only after all of it was read back, and noted: told twice, it would
+/// count twice. Until then the reader's transit stream remembers what ends, so that whoever is cut short
+/// is finished, and told, by the next one.
 pub(crate) async fn revoke(
     broker: &Broker,
     keys: &Keys,
@@ -45,11 +46,13 @@ pub(crate) async fn revoke(
             purged,
             at_ms,
         };
-        applied.revoked.push(revoked.clone());
         concluded.push((import.clone(), revoked));
     }
     let conclude = |config: &mut _| conclude(config, &concluded);
-    update(&api, reader, applied, conclude).await
+    update(&api, reader, applied, conclude).await?;
+    let revoked = concluded.into_iter().map(|(_, revoked)| revoked);
+    applied.revoked.extend(revoked);
+    Ok(())
 }
 
 /// Removes what waits for the reading flow, and says how much. Noted before it is done: whoever is

@@ -163,6 +163,10 @@ impl Operator {
             Ok(applied) => applied,
             Err(error) => {
                 tracing::warn!(event = "broker_failed", %error, reason = error.reason());
+                self.note_ending(
+                    &touched,
+                    touched.iter().map(|id| (id.clone(), None)).collect(),
+                );
                 self.failed.extend(touched.into_iter().map(|tenant| {
                     let failure = Failure {
                         tenant: tenant.clone(),
@@ -176,13 +180,17 @@ impl Operator {
         };
         self.applied.clone_from(plan);
         self.draining = applied.draining;
+        self.note_ending(&touched, applied.ending);
         for action in &applied.actions {
             tracing::info!(event = "broker", tenant = %action.tenant, verb = action.verb.words(), object = action.object);
         }
-        // What an operator before this one did, and may have died before it told.
-        let known: BTreeSet<String> = self.revoked.keys().cloned().collect();
+        // What an operator before this one did, and may have died before it told; or an apply of this
+        // one that failed afterwards.
         let mut before = applied.remembered;
-        before.retain(|it| !known.contains(&it.grant));
+        before.retain(|it| {
+            let known = self.revoked.get(&it.grant);
+            known.is_none_or(|known| known.at_ms < it.at_ms)
+        });
         before.sort_by_key(|it| it.at_ms);
         for revoked in before {
             self.note_revoked(revoked);
@@ -207,8 +215,34 @@ impl Operator {
         is_done
     }
 
+    /// Of these tenants, this is what may not have ended, and has to. Grants are told by their owners.
+    fn note_ending(
+        &mut self,
+        touched: &BTreeSet<TenantId>,
+        ending: BTreeMap<TenantId, Option<BTreeSet<String>>>,
+    ) {
+        let before = touched.iter().filter_map(|id| self.ending.remove(id));
+        for grants in before.collect::<Vec<_>>().iter().chain(ending.values()) {
+            let Some(grants) = grants else {
+                self.untold = Untold::everything();
+                continue;
+            };
+            for grant in grants {
+                self.tell_of_grant(grant);
+            }
+        }
+        self.ending.extend(ending);
+    }
+
+    fn tell_of_grant(&mut self, grant: &str) {
+        if let Some((namespace, _)) = grant.split_once('/') {
+            self.untold.namespace(namespace);
+        }
+    }
+
     /// One entry a grant: all its readers together, when the last of them was verified.
     fn note_revoked(&mut self, revoked: Revoked) {
+        self.tell_of_grant(&revoked.grant);
         let before = self.revoked.remove(&revoked.grant);
         let together =
             before.filter(|before| revoked.at_ms.saturating_sub(before.at_ms) < TOGETHER_MS);

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 /// When something happens to an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cut {
-    /// At its n-th write, counted from one and from [`Gate::arm`]; to the API server, if that fails it.
+    /// At its n-th write, counted from one and from [`Gate::arm`].
     pub(crate) at: usize,
     pub(crate) side: Side,
     pub(crate) fate: Fate,
@@ -19,7 +19,8 @@ pub(crate) struct Cut {
 pub(crate) enum Fate {
     /// It dies.
     Dies,
-    /// The API server answers that it could not, as in a moment in which it starts anew.
+    /// The API server answers that it could not, or NATS that nobody is there, as in a moment in which
+    /// one of them starts anew.
     Fails,
 }
 
@@ -84,12 +85,7 @@ impl Gate {
         let Some(cut) = inner.cut else {
             return Pass::Go;
         };
-        let number = match cut.fate {
-            Fate::Dies => inner.writes.len(),
-            Fate::Fails if !is_asked(what) => return Pass::Go,
-            Fate::Fails => inner.writes.iter().filter(|one| is_asked(one)).count(),
-        };
-        if cut.at != number {
+        if cut.at != inner.writes.len() {
             return Pass::Go;
         }
         inner.dead = cut.fate == Fate::Dies;
@@ -145,9 +141,4 @@ impl Gate {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether it is a write to the API server: a method and a path, where NATS has a subject.
-pub(crate) fn is_asked(what: &str) -> bool {
-    what.contains(" /")
 }

@@ -1,7 +1,7 @@
 //! The operator is killed just before and just after every write of every scenario. The next one
 //! brings everything to where an undisturbed one would have, and the one after it writes nothing. So
-//! does one that lives on, where the API server says of a write that it failed, and did or did not do
-//! it.
+//! does one that lives on, where the API server or NATS says of a write that it failed, and did or did not
+//! do it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use serde_json::json;
 use vrsky_broker::Keys;
 use vrsky_plan::TenantId;
 
-use crate::gate::{Cut, Fate, Side, is_asked};
+use crate::gate::{Cut, Fate, Side};
 use crate::lane::{LOOK, Lane, Life, Moment, PATIENCE, stored_keys};
 use crate::scenarios::{self, Scenario};
 use crate::state::{connect, state};
@@ -85,6 +85,46 @@ async fn a_crash_at_any_write_changes_nothing_of_the_end() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revocation_that_failed_is_not_told_as_done() {
+    let scenarios = scenarios::all();
+    let scenario = scenarios.iter().find(|it| it.name == "grant revoked");
+    let scenario = scenario.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut lane = Lane::new(&Keys::generate().unwrap()).await;
+    let start = prepare(&mut lane, scenario, folder.path()).await;
+    let path = "/apis/vrsky.io/v1alpha1/namespaces/acme/grants/orders-for-globex";
+    // The consumer's end, the account's, the source's.
+    for at in 1..=3 {
+        lane.put_back(&start).await;
+        let life = lane.start();
+        life.ready().await;
+        let (side, fate) = (Side::Before, Fate::Fails);
+        life.gate.arm(Cut { at, side, fate });
+        scenario.change.iter().for_each(|edit| lane.edit(edit));
+        let mut told: Vec<String> = Vec::new();
+        let began = Instant::now();
+        while told.last().is_none_or(|last| last != "Ready Revoked") {
+            assert!(began.elapsed() < PATIENCE, "{told:?}");
+            let status = &lane.model.get(path).unwrap()["status"];
+            let conditions = status["conditions"].as_array().unwrap();
+            let of = |kind: &str| conditions.iter().find(|it| it["type"] == kind);
+            let is_true = |kind: &str| of(kind).is_some_and(|it| it["status"] == "True");
+            let words = match (is_true("Ready"), is_true("Revoked")) {
+                _ if status["observedGeneration"] != 2 => "before",
+                (true, true) => "Ready Revoked",
+                _ => of("Ready").unwrap()["reason"].as_str().unwrap(),
+            };
+            if told.last().is_none_or(|last| last != words) {
+                told.push(words.to_owned());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        life.kill().await;
+        assert_eq!(told, ["before", "Revoking", "Ready Revoked"], "write {at}");
+    }
+}
+
 async fn try_scenario(keys: &Keys, scenario: &Scenario, step: usize, seen: &Mutex<Seen>) {
     let began = Instant::now();
     let folder = tempfile::tempdir().unwrap();
@@ -109,12 +149,10 @@ async fn try_scenario(keys: &Keys, scenario: &Scenario, step: usize, seen: &Mute
     rest(&lane, &reference)
         .await
         .unwrap_or_else(|why| panic!("{}: {why}", scenario.name));
-    let asked: Vec<&String> = writes.iter().filter(|one| is_asked(one)).collect();
-    let cuts = |count, fate| {
-        (1..=count)
+    let cuts = [Fate::Dies, Fate::Fails].into_iter().flat_map(|fate| {
+        (1..=writes.len())
             .flat_map(move |at| [Side::Before, Side::After].map(move |side| Cut { at, side, fate }))
-    };
-    let cuts = cuts(writes.len(), Fate::Dies).chain(cuts(asked.len(), Fate::Fails));
+    });
     // Each scenario begins elsewhere, so that first and last writes have their turns.
     let offset = scenario.name.len() % step;
     let (mut points, mut missed) = (0, 0);
@@ -126,10 +164,7 @@ async fn try_scenario(keys: &Keys, scenario: &Scenario, step: usize, seen: &Mute
             Ok(true) => {}
             Ok(false) => missed += 1,
             Err(why) => {
-                let at = match cut.fate {
-                    Fate::Dies => &writes[cut.at - 1],
-                    Fate::Fails => asked[cut.at - 1],
-                };
+                let at = &writes[cut.at - 1];
                 let name = scenario.name;
                 let text = format!(
                     "{name}: {:?} {:?} write {} ({at}): {why}",

@@ -1,9 +1,10 @@
 //! Between the operator and a nats-server: passes everything on, and knows a write when it sees one.
 //!
 //! The protocol's frames are lines, and payloads of a length that the line tells (docs.nats.io,
-//! "Client protocol"). A write is cut before its frame, or when its answer has come.
+//! "Client protocol"). A write is cut before its frame, or when its answer has come. One that fails is
+//! answered as the server does where nobody listens.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -59,32 +60,73 @@ async fn join(client: TcpStream, port: u16, gate: Arc<Gate>) {
     server.set_nodelay(true).unwrap();
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let last: Arc<Mutex<Option<String>>> = Arc::default();
+    let client = Client {
+        to: tokio::sync::Mutex::new(to_client),
+        inboxes: Mutex::default(),
+        last: Mutex::default(),
+    };
     tokio::select! {
-        () = there(from_client, to_server, &gate, &last) => {}
-        () = back(from_server, to_client, &gate, &last) => {}
+        () = there(from_client, to_server, &gate, &client) => {}
+        () = back(from_server, &gate, &client) => {}
     }
 }
 
+/// The operator's side of a connection.
+struct Client {
+    to: tokio::sync::Mutex<OwnedWriteHalf>,
+    /// Where it takes answers: the subjects, and the subscription.
+    inboxes: Mutex<Vec<(String, String)>>,
+    /// Where the answer goes that is not to arrive, and what becomes of whoever waits for it.
+    last: Mutex<Option<(String, Pass)>>,
+}
+
+impl Client {
+    async fn write(&self, bytes: &[u8]) -> std::io::Result<()> {
+        self.to.lock().await.write_all(bytes).await
+    }
+
+    /// "No responders": status 503 in a header, and nothing else.
+    async fn fail(&self, reply: &str) {
+        let takes = |subject: &str| match subject.strip_suffix('*') {
+            Some(prefix) => reply.starts_with(prefix),
+            None => reply == subject,
+        };
+        let known = lock(&self.inboxes)
+            .iter()
+            .find(|(it, _)| takes(it))
+            .cloned();
+        let (_, subscription) = known.unwrap();
+        let header = "NATS/1.0 503\r\n\r\n";
+        let length = header.len();
+        let frame = format!("HMSG {reply} {subscription} {length} {length}\r\n{header}\r\n");
+        let _it_may_be_gone = self.write(frame.as_bytes()).await;
+    }
+}
+
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// From the operator. Ends when it is dead, and what is under way with it.
-async fn there(
-    from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    gate: &Gate,
-    last: &Mutex<Option<String>>,
-) {
+async fn there(from: OwnedReadHalf, mut to: OwnedWriteHalf, gate: &Gate, client: &Client) {
     let mut frames = Frames::new(from);
     while let Some(frame) = frames.next().await {
+        lock(&client.inboxes).extend(frame.subscribes());
         let pass = match frame.write() {
             Some(what) => gate.enter(&what),
             None => gate.read(),
         };
-        if pass == Pass::Dead {
+        match pass {
+            Pass::Go => {}
             // The answer to a last write may still be on its way.
-            std::future::pending::<()>().await;
-        }
-        if pass == Pass::Last {
-            *last.lock().unwrap_or_else(PoisonError::into_inner) = frame.reply();
+            Pass::Dead => std::future::pending::<()>().await,
+            Pass::Failed => {
+                client.fail(&frame.reply().unwrap()).await;
+                continue;
+            }
+            Pass::Last | Pass::Unsaid => {
+                *lock(&client.last) = frame.reply().map(|reply| (reply, pass));
+            }
         }
         if to.write_all(&frame.bytes).await.is_err() {
             return;
@@ -93,22 +135,23 @@ async fn there(
 }
 
 /// From the server.
-async fn back(
-    from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    gate: &Gate,
-    last: &Mutex<Option<String>>,
-) {
+async fn back(from: OwnedReadHalf, gate: &Gate, client: &Client) {
     let mut frames = Frames::new(from);
     while let Some(frame) = frames.next().await {
-        let awaited = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if awaited.is_some() && awaited == frame.arrives() {
-            gate.die();
+        let arrives = frame.arrives();
+        let last = lock(&client.last).take_if(|(reply, _)| arrives.as_ref() == Some(reply));
+        match last {
+            Some((reply, Pass::Unsaid)) => {
+                client.fail(&reply).await;
+                continue;
+            }
+            Some(_) => gate.die(),
+            None => {}
         }
         if gate.read() == Pass::Dead {
             continue;
         }
-        if to.write_all(&frame.bytes).await.is_err() {
+        if client.write(&frame.bytes).await.is_err() {
             return;
         }
     }
@@ -142,6 +185,12 @@ impl Frame {
             _ => false,
         };
         is_write.then(|| subject.clone())
+    }
+
+    /// What is subscribed to, as [`Client::inboxes`] has it.
+    fn subscribes(&self) -> Option<(String, String)> {
+        let subject = self.words.get(1).filter(|_| self.verb() == "SUB")?;
+        Some((subject.clone(), self.words.last()?.clone()))
     }
 
     /// Where the answer goes.

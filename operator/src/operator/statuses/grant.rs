@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use vrsky_plan::program::Target;
-use vrsky_plan::{Program, Tenant, TenantId};
+use vrsky_plan::{Program, Tenant, TenantId, TenantName};
 
 use crate::index::{Key, Seen};
 use crate::operator::Operator;
@@ -34,8 +34,9 @@ impl Operator {
             None
         };
         let readers = readers.get(name.as_str()).map_or(&[][..], Vec::as_slice);
-        // The worse of both sides.
-        for id in readers {
+        // The worse of both sides. Whoever still reads by a grant that has ended is not in the plan.
+        let still = end.and_then(|_| self.still_reads(&name, seen));
+        for id in readers.iter().copied().chain(still) {
             if object.apply == Apply::Done {
                 object.apply = self.applied_to(id);
             }
@@ -57,6 +58,25 @@ impl Operator {
             // Not that of a former one of the same name.
             revocation: revocation.filter(|revocation| revocation.at >= created),
         }
+    }
+
+    /// Who may still read by a grant that has ended.
+    fn still_reads(&self, grant: &str, seen: &Seen) -> Option<&TenantId> {
+        let generation = Some(seen.generation());
+        let mut told = seen.status.conditions.iter();
+        let was_verified = told.any(|it| {
+            it.type_ == "Revoked" && it.status == "True" && it.observed_generation == generation
+        });
+        let to = seen.data["spec"]["to"]["tenant"].as_str();
+        let to = to.and_then(|to| TenantName::new(to).ok());
+        let to = to.and_then(|to| self.plan.tenants.get(&to));
+        let mut ending = self.ending.iter();
+        let found = ending.find(|(id, grants)| match grants {
+            Some(grants) => grants.contains(grant),
+            // What was verified once stays so, whoever cannot be looked at now.
+            None => !was_verified && to.is_some_and(|to| to.id == **id),
+        });
+        found.map(|(id, _)| id)
     }
 
     /// Whether a process that publishes to a topic that is shared runs an older program.
