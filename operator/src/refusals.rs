@@ -40,14 +40,13 @@ impl Refusals {
         let turn = Arc::clone(&self.turn).acquire_owned().await.ok()?;
         let namespace = object.metadata.namespace.clone();
         let compiling = tokio::task::spawn_blocking(move || {
-            let wrong = wrong(kind, &object);
+            let _turn = turn;
+            let errors = errors_of(kind, &object);
             // What is wrong already may be mended step by step, and suspended meanwhile.
-            let was_right = || before.is_none_or(|before| self::wrong(kind, &before).is_empty());
-            let refused = !wrong.is_empty() && was_right();
-            drop(turn);
-            refused.then_some(wrong)
+            let was_right = |before| errors_of(kind, &before).is_empty();
+            (!errors.is_empty() && before.is_none_or(was_right)).then_some(errors)
         });
-        let wrong = compiling.await.ok()??;
+        let errors = compiling.await.ok()??;
         if let Some(namespace) = namespace {
             let connectors = Api::<Connector>::namespaced(self.client.clone(), &namespace);
             let connectors = connectors
@@ -60,11 +59,11 @@ impl Refusals {
                 return None;
             }
         }
-        Some(status::refusal(&wrong.iter().collect::<Vec<_>>()))
+        Some(status::refusal(&errors.iter().collect::<Vec<_>>()))
     }
 }
 
-fn wrong(kind: Kind, object: &DynamicObject) -> Vec<Diagnostic> {
+fn errors_of(kind: Kind, object: &DynamicObject) -> Vec<Diagnostic> {
     let text = index::document(kind, object);
     alone(&text, object.metadata.namespace.as_deref())
 }
