@@ -5,6 +5,7 @@ mod compile;
 mod operator;
 mod page;
 mod runtime;
+mod scale_out;
 
 use clap::Subcommand;
 
@@ -17,6 +18,8 @@ pub(crate) enum Choice {
     Operator(operator::Arguments),
     /// JetStream in, filter and map, JetStream out: vrsky-runtime beside mq-bridge.
     Runtime(runtime::Arguments),
+    /// One flow in 1, 2, 4 and 8 processes of a twentieth of a core each (root).
+    ScaleOut(scale_out::Arguments),
 }
 
 /// Measures.
@@ -25,5 +28,6 @@ pub(crate) fn run(choice: Choice) -> anyhow::Result<()> {
         Choice::Compile(arguments) => compile::run(&arguments),
         Choice::Operator(arguments) => operator::run(&arguments),
         Choice::Runtime(arguments) => runtime::run(&arguments),
+        Choice::ScaleOut(arguments) => scale_out::run(&arguments),
     }
 }

@@ -1,9 +1,9 @@
 //! JetStream in, filter and map, JetStream out: vrsky-runtime beside mq-bridge, on one nats-server.
 
-mod measure;
+pub(super) mod measure;
 mod order;
-mod runner;
-mod server;
+pub(super) mod runner;
+pub(super) mod server;
 
 use std::fmt::Write as _;
 
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     println!("building vrsky and vrsky-runtime, optimised");
     step::build_product(&["--release"])?;
     let runners = [
-        Runner::vrsky(&release("vrsky")?, &release("vrsky-runtime")?)?,
+        Runner::vrsky(&release("vrsky")?, &release("vrsky-runtime")?, 1)?,
         Runner::mq_bridge(&python)?,
     ];
     let runtime = tokio::runtime::Runtime::new()?;

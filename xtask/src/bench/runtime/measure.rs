@@ -98,6 +98,7 @@ pub(crate) async fn latency(
     let mut arrivals = client.subscribe(runner.published.clone()).await?;
     let running = runner.start(server)?;
     warm_up(&client, runner, &mut arrivals).await?;
+    let subject = &runner.subjects[0];
     let count = rate * seconds;
     let reading = tokio::spawn(async move {
         let mut latencies = Vec::new();
@@ -125,7 +126,7 @@ pub(crate) async fn latency(
         }
         let id = (start_ns + due.as_nanos()).to_string();
         client
-            .publish(runner.subject.clone(), order::order(&id, number % 2 == 0))
+            .publish(subject.clone(), order::order(&id, number % 2 == 0))
             .await?;
         client.flush().await?;
     }
@@ -187,7 +188,8 @@ pub(crate) async fn kill(
     }
 }
 
-async fn preload(
+/// Fills the stream that it reads, and a marker for each 5,000 messages.
+pub(crate) async fn preload(
     client: &async_nats::Client,
     jetstream: &jetstream::Context,
     runner: &Runner,
@@ -195,14 +197,13 @@ async fn preload(
 ) -> anyhow::Result<()> {
     for number in 0..messages {
         let message = order::order(&format!("order-{number:08}"), number % 2 == 0);
-        client.publish(runner.subject.clone(), message).await?;
+        // Every other one is filtered out: two of a kind, so that partitions have the same of each.
+        let subject = &runner.subjects[number as usize / 2 % runner.subjects.len()];
+        client.publish(subject.clone(), message).await?;
         // A stop now and then, so that the server's queue for the stream does not overflow.
         if number % 5_000 == 4_999 {
             let marker = order::order("last", false);
-            jetstream
-                .publish(runner.subject.clone(), marker)
-                .await?
-                .await?;
+            jetstream.publish(subject.clone(), marker).await?.await?;
         }
     }
     client.flush().await?;
@@ -218,7 +219,7 @@ async fn preload(
 }
 
 /// Polls until the stream has more than `count` messages; how many it has.
-async fn count_beyond(output: &mut stream::Stream, count: u64) -> anyhow::Result<u64> {
+pub(crate) async fn count_beyond(output: &mut stream::Stream, count: u64) -> anyhow::Result<u64> {
     let (mut seen, mut moved) = (0, Instant::now());
     loop {
         let now = output.info().await?.state.messages;
@@ -258,7 +259,7 @@ async fn warm_up(
 ) -> anyhow::Result<()> {
     for _ in 0..400 {
         client
-            .publish(runner.subject.clone(), order::order("warm", true))
+            .publish(runner.subjects[0].clone(), order::order("warm", true))
             .await?;
         client.flush().await?;
         let next = tokio::time::timeout(Duration::from_millis(50), arrivals.next()).await;

@@ -17,7 +17,7 @@ const SCRIPT: &str = include_str!("mq_bridge.py");
 const MANIFESTS: &str = "apiVersion: vrsky.io/v1alpha1
 kind: Tenant
 metadata: {name: acme}
-spec: {namespaces: [acme]}
+spec: {namespaces: [acme], tier: Dedicated}
 ---
 apiVersion: vrsky.io/v1alpha1
 kind: Tenant
@@ -75,8 +75,8 @@ pub(crate) struct Runner {
     pub(crate) kind: Kind,
     /// The stream it reads.
     pub(crate) input: String,
-    /// The subject of the messages in it.
-    pub(crate) subject: String,
+    /// The subjects of the messages in it: as many as it has partitions.
+    pub(crate) subjects: Vec<String>,
     /// The stream it writes.
     pub(crate) output: String,
     /// Its subject.
@@ -91,10 +91,12 @@ pub(crate) struct Runner {
 pub(crate) struct Running(Child);
 
 impl Runner {
-    /// vrsky-runtime, with the program that the compiler makes of the manifests.
-    pub(crate) fn vrsky(compiler: &Path, runtime: &Path) -> anyhow::Result<Self> {
+    /// vrsky-runtime, with the program that the compiler makes of the manifests, for so many pods.
+    pub(crate) fn vrsky(compiler: &Path, runtime: &Path, pods: usize) -> anyhow::Result<Self> {
         let folder = Folder::empty()?;
-        folder.write("all.yaml", MANIFESTS)?;
+        let scale = format!("  scale: {{max: {pods}}}\n  sinks: {{shared");
+        let manifests = MANIFESTS.replace("  sinks: {shared", &scale);
+        folder.write("all.yaml", &manifests)?;
         let printed = step::output(
             Command::new(compiler)
                 .args(["plan", "--output", "json"])
@@ -110,7 +112,12 @@ impl Runner {
         Ok(Self {
             kind: Kind::Vrsky,
             input: format!("T_{id}"),
-            subject: "e.acme_shape.in".to_owned(),
+            subjects: (0..pods)
+                .map(|number| match number {
+                    0 => "e.acme_shape.in".to_owned(),
+                    number => format!("e.acme_shape.in_{number}"),
+                })
+                .collect(),
             output: format!("X_{id}"),
             published: "x.orders".to_owned(),
             binary: runtime.to_owned(),
@@ -126,7 +133,7 @@ impl Runner {
         Ok(Self {
             kind: Kind::MqBridge,
             input: "IN".to_owned(),
-            subject: "in.orders".to_owned(),
+            subjects: vec!["in.orders".to_owned()],
             output: "OUT".to_owned(),
             published: "out.orders".to_owned(),
             binary: python.to_owned(),
@@ -147,7 +154,7 @@ impl Runner {
     pub(crate) async fn lay_out(&self, jetstream: &jetstream::Context) -> anyhow::Result<()> {
         let wildcard =
             |subject: &str| format!("{}.>", subject.split('.').next().unwrap_or_default());
-        server::make(jetstream, &self.input, &wildcard(&self.subject), -1).await?;
+        server::make(jetstream, &self.input, &wildcard(&self.subjects[0]), -1).await?;
         server::make(jetstream, &self.output, &wildcard(&self.published), -1).await?;
         let Some(program) = &self.program else {
             return Ok(());
