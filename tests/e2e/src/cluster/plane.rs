@@ -1,6 +1,6 @@
 //! etcd and the API server, which both levels have in common.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -14,6 +14,8 @@ use super::{certificates, daemon};
 
 /// How long a program of the control plane may take to be ready, on a busy machine.
 const START: Duration = Duration::from_mins(1);
+/// So long after its start, etcd has ended if it cannot have its ports.
+const SETTLES: Duration = Duration::from_millis(200);
 
 /// What is known by its token alone: file name, user, group.
 const USERS: [(&str, &str, &str); 5] = [
@@ -85,9 +87,20 @@ impl Plane {
         daemon::start(&self.folder, name, command)
     }
 
+    /// Starts etcd; it listens when this returns. A port that was free may be somebody's by then: with
+    /// others it is tried again.
     fn start_etcd(&self) -> anyhow::Result<()> {
-        let [clients, peers] =
-            [free_port()?, free_port()?].map(|it| format!("http://127.0.0.1:{it}"));
+        for _ in 0..2 {
+            if self.try_etcd().is_ok() {
+                return Ok(());
+            }
+        }
+        self.try_etcd()
+    }
+
+    fn try_etcd(&self) -> anyhow::Result<()> {
+        let ports = [free_port()?, free_port()?];
+        let [clients, peers] = ports.map(|it| format!("http://127.0.0.1:{it}"));
         std::fs::write(self.folder.join("etcd.address"), &clients)?;
         // Without fsync: the machine's death is not among the stories, and tests are not to wait for disks.
         self.run(
@@ -102,7 +115,13 @@ impl Plane {
                 format!("--initial-advertise-peer-urls={peers}"),
                 format!("--initial-cluster=default={peers}"),
             ],
-        )
+        )?;
+        daemon::wait_ready(&self.folder, "etcd", START, || {
+            let listens = TcpStream::connect(("127.0.0.1", ports[0])).is_ok();
+            // Or does somebody else, and it is about to end?
+            std::thread::sleep(SETTLES);
+            listens && daemon::pid(&self.folder, "etcd").is_some()
+        })
     }
 
     /// Starts the API server; ready when it returns.
