@@ -16,16 +16,19 @@ pub struct Applied {
     /// Imports that had ended before, by this or an earlier process, and were not granted again.
     #[serde(skip)]
     pub remembered: Vec<Revoked>,
-    /// Readers with imports that have to end, and whose end is not verified: their grants. `None`: nobody
-    /// knows which. All of them are among those in `failed`.
+    /// All of the readers are among those in `failed`.
     #[serde(skip)]
-    pub ending: BTreeMap<TenantId, Option<BTreeSet<String>>>,
+    pub ending: Ending,
     /// Tenants of whom a reader that goes has not read to the end yet: the next apply goes on.
     #[serde(skip)]
     pub draining: BTreeSet<TenantId>,
     /// What could not be done. One tenant's failure holds up no other; the next apply tries again.
     pub failed: Vec<Failure>,
 }
+
+/// Readers with imports that have to end, and whose end is not verified: their grants, each
+/// `<namespace>/<name>`. `None`: nobody knows which.
+pub type Ending = BTreeMap<TenantId, Option<BTreeSet<String>>>;
 
 /// One write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

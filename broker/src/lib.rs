@@ -24,7 +24,7 @@ mod order;
 mod programs;
 mod streams;
 
-pub use applied::{Action, Applied, Failure, Revoked, Verb};
+pub use applied::{Action, Applied, Ending, Failure, Revoked, Verb};
 pub use broker::Broker;
 pub use error::Error;
 pub use keys::{Keys, Seed};

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::builtin::BUILTINS;
 use crate::check::{dead_letter_retention, foreign_write, grant_to_self, scale};
 use crate::codes::{Cause, cause};
 use crate::{Code, Diagnostic, Document, Severity, World, compile};
@@ -22,7 +21,7 @@ const OF_THE_TENANT: [Code; 4] = [
 /// only an edit of the object itself helps. `namespace` is the object's; `None` for a Tenant.
 ///
 /// One thing could still help: a connector of the same namespace that hides a builtin
-/// ([`hides_builtin`]), since a flow means the builtin only as long as there is none.
+/// ([`crate::hides_builtin`]), since a flow means the builtin only as long as there is none.
 pub fn alone(text: &str, namespace: Option<&str>) -> Vec<Diagnostic> {
     let document = |origin: &str, text: &str| Document {
         origin: origin.into(),
@@ -55,9 +54,4 @@ pub fn alone(text: &str, namespace: Option<&str>) -> Vec<Diagnostic> {
             && !OF_THE_TENANT.contains(&found.code)
     });
     found
-}
-
-/// Whether a connector of this name takes the place of a builtin one.
-pub fn hides_builtin(name: &str) -> bool {
-    BUILTINS.contains_key(name)
 }

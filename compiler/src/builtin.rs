@@ -34,6 +34,11 @@ pub(crate) static BUILTINS: LazyLock<BTreeMap<String, Builtin>> = LazyLock::new(
         .collect()
 });
 
+/// Whether a connector of this name takes the place of a builtin one.
+pub fn hides_builtin(name: &str) -> bool {
+    BUILTINS.contains_key(name)
+}
+
 fn load(manifest: &str) -> Option<(String, Builtin)> {
     let document = yaml::read(manifest).documents.into_iter().next()?;
     let (json, _) = yaml::to_json(&document.root);

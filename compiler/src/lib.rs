@@ -34,7 +34,8 @@ pub mod codes;
 pub mod diagnostic;
 pub mod world;
 
-pub use alone::{alone, hides_builtin};
+pub use alone::alone;
+pub use builtin::hides_builtin;
 pub use compile::{Compiled, Compiler, compile};
 pub use diagnostic::{Code, Diagnostic, Help, Label, ObjectName, Patch, Severity};
 pub use place::locate;

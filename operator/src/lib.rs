@@ -9,6 +9,8 @@ pub mod apply;
 pub mod autoscale;
 pub mod config;
 pub mod events;
+#[cfg(test)]
+mod fake_api;
 pub mod health;
 pub mod index;
 pub mod inventory;

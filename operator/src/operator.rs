@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use kube::Client;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
-use vrsky_broker::{Broker, Failure, Keys, Revoked};
+use vrsky_broker::{Broker, Ending, Failure, Keys, Revoked};
 use vrsky_compiler::{Compiler, Diagnostic};
 use vrsky_plan::{Plan, Report, TenantId, TenantName};
 
@@ -107,8 +107,8 @@ pub struct Operator {
     before: Before,
     /// What was found last.
     diagnostics: BTreeMap<Key, Vec<Diagnostic>>,
-    /// Grants that have to end, and may not have: as [`vrsky_broker::Applied::ending`].
-    ending: BTreeMap<TenantId, Option<BTreeSet<String>>>,
+    /// Grants that have to end, and may not have.
+    ending: Ending,
     /// Audit entries of grants that ended, by the grant's `namespace/name`.
     revoked: BTreeMap<String, Revoked>,
     /// Whose credentials were written, by namespace.
@@ -172,7 +172,7 @@ impl Operator {
             away: None,
             verified: BTreeMap::new(),
             draining: BTreeSet::new(),
-            ending: BTreeMap::new(),
+            ending: Ending::new(),
             failed: BTreeMap::new(),
             desired: Desired::default(),
             differing: Where::Everywhere,

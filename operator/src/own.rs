@@ -243,13 +243,10 @@ pub(crate) fn api(what: &'static str, error: kube::Error) -> Error {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::convert::Infallible;
-
-    use http::{Method, Request, Response, StatusCode};
-    use kube::client::Body;
     use serde_json::json;
 
-    use super::{Client, Error, Inventory, Keys, Own, Stored};
+    use super::{Error, Inventory, Keys, Own, Stored};
+    use crate::fake_api;
 
     /// An API server that stores nothing, and has what it has.
     fn own(found: Option<&Keys>) -> Own {
@@ -257,20 +254,15 @@ mod tests {
             let text = serde_json::to_vec(keys).unwrap();
             json!({"keys.json": data_encoding::BASE64.encode(&text)})
         });
-        let service = tower::service_fn(move |request: Request<Body>| {
-            let (code, body) = match (request.method(), &files) {
-                (&Method::GET, Some(files)) => {
-                    let metadata = json!({"name": "vrsky-keys", "resourceVersion": "7"});
-                    (200, json!({"metadata": metadata, "data": files}))
-                }
-                (&Method::GET, None) => (404, json!({"reason": "NotFound", "code": 404})),
-                _ => (503, json!({"reason": "ServiceUnavailable", "code": 503})),
-            };
-            let mut response = Response::new(Body::from(body.to_string().into_bytes()));
-            *response.status_mut() = StatusCode::from_u16(code).unwrap();
-            async move { Ok::<_, Infallible>(response) }
+        let client = fake_api::client(move |method, _| match (method, &files) {
+            ("GET", Some(files)) => {
+                let metadata = json!({"name": "vrsky-keys", "resourceVersion": "7"});
+                (200, json!({"metadata": metadata, "data": files}))
+            }
+            ("GET", None) => fake_api::refused(404, "NotFound"),
+            _ => fake_api::refused(503, "ServiceUnavailable"),
         });
-        Own::new(&Client::new(service, "default"), "vrsky-system")
+        Own::new(&client, "vrsky-system")
     }
 
     fn text(keys: &Keys) -> String {

@@ -72,23 +72,19 @@ fn errors_of(kind: Kind, object: &DynamicObject) -> Vec<Diagnostic> {
 pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::convert::Infallible;
-
-    use http::{Request, Response, StatusCode};
-    use kube::Client;
-    use kube::client::Body;
     use kube::core::DynamicObject;
     use serde_json::json;
 
     use super::{Kind, Refusals};
+    use crate::fake_api;
 
-    /// An API server that answers everything with the connectors of a namespace.
-    pub(crate) fn refusals(status: StatusCode, connectors: &'static [&str]) -> Refusals {
-        let service = tower::service_fn(move |request: Request<Body>| async move {
-            assert_eq!(
-                request.uri().path(),
-                "/apis/vrsky.io/v1alpha1/namespaces/acme/connectors"
-            );
+    /// Beside an API server that knows the connectors of a namespace, or fails.
+    pub(crate) fn refusals(connectors: Option<&'static [&str]>) -> Refusals {
+        let client = fake_api::client(move |_, path| {
+            assert_eq!(path, "/apis/vrsky.io/v1alpha1/namespaces/acme/connectors");
+            let Some(connectors) = connectors else {
+                return fake_api::refused(500, "InternalError");
+            };
             let items = connectors.iter();
             let items = items.map(|name| json!({"metadata": {"name": name}}));
             let list = json!({
@@ -97,11 +93,9 @@ pub(crate) mod tests {
                 "metadata": {},
                 "items": items.collect::<Vec<_>>(),
             });
-            let mut response = Response::new(Body::from(list.to_string().into_bytes()));
-            *response.status_mut() = status;
-            Ok::<_, Infallible>(response)
+            (200, list)
         });
-        Refusals::new(Client::new(service, "default"))
+        Refusals::new(client)
     }
 
     fn flow(filter: &str, sink: &str) -> DynamicObject {
@@ -132,7 +126,7 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn what_no_other_object_could_cure_is_refused() {
-        let refusals = refusals(StatusCode::OK, &["erp"]);
+        let refusals = refusals(Some(&["erp"]));
         let refuse = async |object, before| refusals.refuse(Kind::Flow, object, before).await;
         for before in [None, Some(right())] {
             let said = refuse(wrong(), before).await.unwrap_or_default();
@@ -148,9 +142,9 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn who_hides_a_builtin_is_refused_nothing() {
-        let hiding = refusals(StatusCode::OK, &["erp", "webhook"]);
+        let hiding = refusals(Some(&["erp", "webhook"]));
         assert_eq!(hiding.refuse(Kind::Flow, wrong(), None).await, None);
-        let unknown = refusals(StatusCode::INTERNAL_SERVER_ERROR, &[]);
+        let unknown = refusals(None);
         assert_eq!(unknown.refuse(Kind::Flow, wrong(), None).await, None);
     }
 
@@ -163,7 +157,7 @@ pub(crate) mod tests {
             "spec": {"namespaces": ["acme"], "retention": {"transit": "3 weeks"}},
         });
         let tenant: DynamicObject = serde_json::from_value(tenant).unwrap();
-        let refusals = refusals(StatusCode::NOT_FOUND, &[]);
+        let refusals = refusals(None);
         let said = refusals.refuse(Kind::Tenant, tenant, None).await;
         let said = said.unwrap_or_default();
         assert!(

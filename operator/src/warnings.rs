@@ -277,7 +277,7 @@ mod tests {
         let asking = Asking {
             questions,
             health: Arc::default(),
-            refusals: Some(refusals(StatusCode::OK, &[])),
+            refusals: Some(refusals(Some(&[]))),
         };
         let (status, answer) = response(asking, review()).await;
         assert_eq!(status, StatusCode::OK);

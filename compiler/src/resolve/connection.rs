@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::builtin::{BUILTINS, Builtin};
+use crate::builtin::{BUILTINS, Builtin, hides_builtin};
 use crate::check::{self, Issue};
 use crate::kinds::Kind;
 use crate::object::Object;
@@ -263,7 +263,7 @@ pub(crate) fn own(objects: &[Object], signatures: &Signatures, reports: &mut Rep
                 reports.add(objects, index, check::builtin_by_tenant::issue(field));
             }
         }
-        if BUILTINS.contains_key(&object.name) {
+        if hides_builtin(&object.name) {
             reports.add(objects, index, check::shadowed_builtin::issue(&object.name));
         }
         let Some(from) = &spec.from else {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
-use vrsky_broker::{Failure, Revoked};
+use vrsky_broker::{Ending, Failure, Revoked};
 use vrsky_compiler::{Compiled, Severity};
 use vrsky_plan::{Plan, TenantId};
 
@@ -163,10 +163,8 @@ impl Operator {
             Ok(applied) => applied,
             Err(error) => {
                 tracing::warn!(event = "broker_failed", %error, reason = error.reason());
-                self.note_ending(
-                    &touched,
-                    touched.iter().map(|id| (id.clone(), None)).collect(),
-                );
+                let unknown = touched.iter().map(|id| (id.clone(), None)).collect();
+                self.note_ending(&touched, unknown);
                 self.failed.extend(touched.into_iter().map(|tenant| {
                     let failure = Failure {
                         tenant: tenant.clone(),
@@ -216,11 +214,7 @@ impl Operator {
     }
 
     /// Of these tenants, this is what may not have ended, and has to. Grants are told by their owners.
-    fn note_ending(
-        &mut self,
-        touched: &BTreeSet<TenantId>,
-        ending: BTreeMap<TenantId, Option<BTreeSet<String>>>,
-    ) {
+    fn note_ending(&mut self, touched: &BTreeSet<TenantId>, ending: Ending) {
         let before = touched.iter().filter_map(|id| self.ending.remove(id));
         for grants in before.collect::<Vec<_>>().iter().chain(ending.values()) {
             let Some(grants) = grants else {

@@ -13,3 +13,10 @@ mod scenarios;
 mod semantics;
 mod state;
 mod wire;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Whoever panicked with it is told of by its own test.
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -14,6 +14,7 @@ use vrsky_plan::TenantId;
 
 use crate::gate::{Cut, Fate, Side};
 use crate::lane::{LOOK, Lane, Life, Moment, PATIENCE, stored_keys};
+use crate::lock;
 use crate::scenarios::{self, Scenario};
 use crate::state::{connect, state};
 
@@ -326,8 +327,4 @@ fn difference(wanted: &BTreeMap<String, String>, found: &BTreeMap<String, String
         let _ = write!(text, "\n  too much {name} {}", found[name]);
     }
     text
-}
-
-fn lock<T>(what: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    what.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,13 +4,14 @@
 //! "Client protocol"). A write is cut before its frame, or when its answer has come. One that fails is
 //! answered as the server does where nobody listens.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::gate::{Gate, Pass};
+use crate::lock;
 
 /// The way to a server. It listens at the same address, whoever the server is and whoever comes.
 pub(crate) struct Wire {
@@ -27,7 +28,7 @@ impl Wire {
         let known = Arc::clone(&to);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (port, gate) = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let (port, gate) = lock(&known).clone();
                 tokio::spawn(join(client, port, gate));
             }
         });
@@ -41,7 +42,7 @@ impl Wire {
 
     /// Who comes from now on, and to where.
     pub(crate) fn lead(&self, port: u16, gate: &Arc<Gate>) {
-        *self.to.lock().unwrap_or_else(PoisonError::into_inner) = (port, Arc::clone(gate));
+        *lock(&self.to) = (port, Arc::clone(gate));
     }
 }
 
@@ -101,10 +102,6 @@ impl Client {
         let frame = format!("HMSG {reply} {subscription} {length} {length}\r\n{header}\r\n");
         let _it_may_be_gone = self.write(frame.as_bytes()).await;
     }
-}
-
-fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
-    what.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// From the operator. Ends when it is dead, and what is under way with it.

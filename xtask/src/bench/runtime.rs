@@ -118,7 +118,7 @@ fn table(arguments: &Arguments, runners: &[Runner; 2], rows: &[Row; 2], nats: &s
     text
 }
 
-fn spread_whole(values: impl Iterator<Item = f64>) -> String {
+pub(super) fn spread_whole(values: impl Iterator<Item = f64>) -> String {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     match (values.first(), values.get(values.len() / 2), values.last()) {

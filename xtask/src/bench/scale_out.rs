@@ -13,6 +13,7 @@ use super::page;
 use super::runtime::measure::{count_beyond, preload};
 use super::runtime::runner::{Runner, Running};
 use super::runtime::server::Server;
+use super::runtime::spread_whole;
 use crate::setup;
 use crate::step;
 
@@ -132,12 +133,10 @@ fn table(arguments: &Arguments, rows: &[Vec<Run>; 4]) -> String {
     for (row, pods) in rows.iter().zip(PODS) {
         let alone = rows[0].iter().map(|run| run.rate * pods as f64);
         let efficiencies = row.iter().zip(alone).map(|(run, alone)| run.rate / alone);
-        let mut rates: Vec<f64> = row.iter().map(|run| run.rate).collect();
-        rates.sort_by(f64::total_cmp);
         let _ = writeln!(
             text,
-            "| {pods} | {:.0} | {} | {} |",
-            rates[rates.len() / 2],
+            "| {pods} | {} | {} | {} |",
+            spread_whole(row.iter().map(|run| run.rate)),
             spread(efficiencies),
             spread(row.iter().map(|run| run.server)),
         );

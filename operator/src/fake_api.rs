@@ -1,0 +1,28 @@
+//! An API server of a few words, for unit tests.
+
+use std::convert::Infallible;
+
+use http::{Request, Response};
+use kube::Client;
+use kube::client::Body;
+use serde_json::{Value, json};
+
+/// A client that is answered by method and path: a status, and a body.
+pub(crate) fn client(
+    answer: impl Fn(&str, &str) -> (u16, Value) + Clone + Send + 'static,
+) -> Client {
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let (code, body) = answer(request.method().as_str(), request.uri().path());
+        let mut response = Response::new(Body::from(body.to_string().into_bytes()));
+        if let Ok(status) = code.try_into() {
+            *response.status_mut() = status;
+        }
+        async move { Ok::<_, Infallible>(response) }
+    });
+    Client::new(service, "default")
+}
+
+/// The answer to what cannot be done.
+pub(crate) fn refused(code: u16, reason: &str) -> (u16, Value) {
+    (code, json!({"code": code, "reason": reason}))
+}
