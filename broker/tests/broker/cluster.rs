@@ -230,16 +230,20 @@ async fn one_replica_becomes_three_in_place() {
     let applied = three.world.broker.apply(&wanted.0, &three.world.keys).await;
     assert_eq!(applied.unwrap().failed.len(), 0);
     let shared = id("acme").shared_stream();
-    let admin = three.world.admin("acme").await;
-    let are_current = || async {
-        let request = format!("STREAM.INFO.{shared}");
-        let info = admin.api(&request, serde_json::json!({})).await;
-        let info = info.unwrap_or_default();
-        let replicas = info["cluster"]["replicas"].as_array();
-        let current = replicas.into_iter().flatten();
-        current.filter(|one| one["current"] == true).count() == 2
-    };
-    assert!(eventually_within(SETTLED, are_current).await);
+    // The reader's, too: what is copied while its server dies is another story.
+    let transit = id("globex").transit_stream();
+    for (tenant, stream) in [("acme", shared.as_str()), ("globex", transit.as_str())] {
+        let admin = three.world.admin(tenant).await;
+        let are_current = || async {
+            let request = format!("STREAM.INFO.{stream}");
+            let info = admin.api(&request, serde_json::json!({})).await;
+            let info = info.unwrap_or_default();
+            let replicas = info["cluster"]["replicas"].as_array();
+            let current = replicas.into_iter().flatten();
+            current.filter(|one| one["current"] == true).count() == 2
+        };
+        assert!(eventually_within(SETTLED, are_current).await, "{stream}");
+    }
     let again = three.world.broker.apply(&wanted.0, &three.world.keys).await;
     assert_eq!(again.unwrap().actions, []);
     for _ in 0..2 {
