@@ -240,8 +240,8 @@ impl Edge {
                 .await
                 .unwrap();
             let before = taken.len();
-            while let Some(message) = batch.next().await {
-                let message = message.unwrap();
+            // An error: 503 while nobody leads, say. It is asked again.
+            while let Some(Ok(message)) = batch.next().await {
                 message.ack().await.unwrap();
                 taken.push(String::from_utf8(message.payload.to_vec()).unwrap());
             }
