@@ -22,6 +22,11 @@ use crate::{Applied, Error, Keys, Seed, apply, jwt, programs, reports, streams};
 /// How often it is looked whether a reader that goes has read to the end.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// What a connection has room for from its start, in bytes; it grows with what is read.
+const READ: u16 = 4096;
+/// Connections to tenants' accounts that are kept at most.
+const OPEN: usize = 64;
+
 /// The broker, seen with the operator's rights: as the system account, as the platform account, and
 /// as each tenant's account when there is something to do in it.
 #[derive(Debug)]
@@ -136,11 +141,16 @@ impl Broker {
         waiting::ask(Arc::clone(self), waiting::accounts(keys, tenants))
     }
 
-    /// Closes connections to tenants' accounts that were not used for so long. They are opened again
-    /// when there is something to do.
+    /// Closes connections to tenants' accounts that were not used for so long, and the oldest of too
+    /// many. They are opened again when there is something to do.
     pub async fn close_idle(&self, idle: Duration) {
         let mut tenants = self.tenants.lock().await;
-        tenants.retain(|_, open| open.used.elapsed() < idle);
+        let mut used: Vec<Instant> = tenants.values().map(|open| open.used).collect();
+        used.sort_unstable();
+        let kept_since = used.len().checked_sub(OPEN + 1).map(|last| used[last]);
+        tenants.retain(|_, open| {
+            open.used.elapsed() < idle && kept_since.is_none_or(|since| open.used > since)
+        });
     }
 
     /// A tenant's account, with all rights in it. The connection is kept for a while.
@@ -187,6 +197,7 @@ async fn connect(url: &str, who: &str, account: &Seed) -> Result<Client, Error> 
         .map_err(|error| Error::no_answer(format!("reading own credentials as {who}"), error))?
         .name("vrsky-broker")
         .custom_inbox_prefix("_INBOX_vrsky-broker")
+        .read_buffer_capacity(READ)
         .connect(url)
         .await
         .map_err(refused)

@@ -8,7 +8,7 @@ use vrsky_plan::{FlowId, Plan, Program, TenantName};
 
 use crate::body::{self, Context};
 use crate::environment::Environments;
-use crate::groups::{Group, groups};
+use crate::groups::{Basis, Group};
 use crate::lower::Programs;
 use crate::object::Spec;
 use crate::parse::{Memory, Read};
@@ -41,27 +41,40 @@ pub fn compile(world: &World) -> Compiled {
 #[derive(Debug, Default)]
 pub struct Compiler {
     documents: Memory,
-    /// By the first origin of the group.
-    parts: HashMap<String, Part>,
+    /// What the groups follow from.
+    basis: Basis,
+    groups: Vec<(Group, Part)>,
 }
 
 impl Compiler {
     /// Compiles the next World.
     pub fn compile(&mut self, world: &World) -> Compiled {
         let reads = self.documents.follow(&world.documents);
-        let mut before = std::mem::take(&mut self.parts);
+        let incumbents: Vec<&Arc<Program>> = world.incumbents.values().collect();
+        if !self.basis.follow(reads, &incumbents) {
+            let basis = Basis::new(reads, &incumbents);
+            // Groups of the same first document have much in common.
+            let before = std::mem::take(&mut self.groups).into_iter();
+            let mut before: HashMap<Arc<str>, Part> = before
+                .filter_map(|(group, part)| Some((self.basis.first(&group)?, part)))
+                .collect();
+            let groups = basis.groups().into_iter();
+            self.groups = groups
+                .map(|group| {
+                    let first = basis.first(&group);
+                    let part = first.and_then(|first| before.remove(&first));
+                    (group, part.unwrap_or_default())
+                })
+                .collect();
+            self.basis = basis;
+        }
         let mut compiled = Compiled {
             plan: Plan::empty(),
             diagnostics: Vec::new(),
             recheck_at: None,
         };
-        for group in groups(world, reads) {
-            let origins = group.documents.iter();
-            let origins = origins.map(|document| &*world.documents[*document].origin);
-            let Some(first) = origins.min() else { continue };
-            let known = before.remove_entry(first);
-            let (first, mut part) = known.unwrap_or_else(|| (first.to_owned(), Part::default()));
-            let one = part.follow(world, reads, &group);
+        for (group, part) in &mut self.groups {
+            let one = part.follow(world, reads, &incumbents, group);
             let tenants = one.plan.tenants.iter();
             let tenants = tenants.map(|(name, tenant)| (name.clone(), Arc::clone(tenant)));
             compiled.plan.tenants.extend(tenants);
@@ -74,7 +87,6 @@ impl Compiler {
                 }));
             let rechecks = compiled.recheck_at.into_iter().chain(one.recheck_at);
             compiled.recheck_at = rechecks.min();
-            self.parts.insert(first, part);
         }
         report::sort(&mut compiled.diagnostics, &world.documents);
         compiled
@@ -111,42 +123,55 @@ struct Draft {
 
 impl Last {
     /// Whether the group would be compiled to the same again.
-    fn holds(&self, world: &World, reads: &[Arc<Read>], group: &Group<'_>) -> bool {
-        let Group {
-            documents,
-            incumbents,
-        } = group;
-        let mut said = self.reads.iter().zip(documents);
-        let mut ran = self.incumbents.iter().zip(incumbents);
+    fn holds(
+        &self,
+        world: &World,
+        reads: &[Arc<Read>],
+        incumbents: &[&Arc<Program>],
+        group: &Group,
+    ) -> bool {
+        let mut said = self.reads.iter().zip(&group.documents);
+        let mut ran = self.incumbents.iter().zip(&group.incumbents);
         self.now <= world.now
             && self.compiled.recheck_at.is_none_or(|at| world.now < at)
             && self.replicas == world.replicas
             && self.repository == world.repository
-            && self.reads.len() == documents.len()
-            && self.incumbents.len() == incumbents.len()
+            && self.reads.len() == group.documents.len()
+            && self.incumbents.len() == group.incumbents.len()
             && said.all(|(last, document)| Arc::ptr_eq(last, &reads[*document]))
-            && ran.all(|(last, (_, program))| Arc::ptr_eq(last, program))
+            && ran.all(|(last, incumbent)| Arc::ptr_eq(last, incumbents[*incumbent]))
     }
 }
 
 impl Part {
     /// Compiles the group as it is now, unless that is what it was.
-    fn follow(&mut self, world: &World, reads: &[Arc<Read>], group: &Group<'_>) -> &Compiled {
+    fn follow(
+        &mut self,
+        world: &World,
+        reads: &[Arc<Read>],
+        incumbents: &[&Arc<Program>],
+        group: &Group,
+    ) -> &Compiled {
         let last = self.last.take();
-        let last = last.filter(|last| last.holds(world, reads, group));
+        let last = last.filter(|last| last.holds(world, reads, incumbents, group));
         let last = last.unwrap_or_else(|| {
             let documents = group.documents.iter();
             let reads: Vec<Arc<Read>> = documents
                 .clone()
                 .map(|at| Arc::clone(&reads[*at]))
                 .collect();
-            let incumbents = group.incumbents.iter();
+            let incumbents: Vec<Arc<Program>> = group
+                .incumbents
+                .iter()
+                .map(|at| Arc::clone(incumbents[*at]))
+                .collect();
+            let running = incumbents.iter();
             let part = World {
                 now: world.now,
                 documents: documents.map(|at| world.documents[*at].clone()).collect(),
                 repository: world.repository.clone(),
-                incumbents: incumbents
-                    .map(|(key, program)| ((*key).clone(), Arc::clone(program)))
+                incumbents: running
+                    .map(|it| ((it.tenant.clone(), it.flow.clone()), Arc::clone(it)))
                     .collect(),
                 replicas: world.replicas,
             };
@@ -154,7 +179,7 @@ impl Part {
                 now: world.now,
                 compiled: self.compile(&part, &reads),
                 reads,
-                incumbents: part.incumbents.into_values().collect(),
+                incumbents,
                 repository: part.repository,
                 replicas: part.replicas,
             }

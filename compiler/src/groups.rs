@@ -8,20 +8,74 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use petgraph::unionfind::UnionFind;
+use vrsky_plan::Program;
 use vrsky_plan::program::Source;
-use vrsky_plan::{FlowId, Program, TenantName};
 
-use crate::World;
 use crate::object::Spec;
 use crate::parse::Read;
 
 /// What can matter to each other.
-#[derive(Default)]
-pub(crate) struct Group<'a> {
-    /// Places in the World.
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    /// Places in the World, of one document at least.
     pub(crate) documents: Vec<usize>,
-    /// What runs of the group's tenants.
-    pub(crate) incumbents: Vec<(&'a (TenantName, FlowId), &'a Arc<Program>)>,
+    /// Places among what runs, of the group's tenants.
+    pub(crate) incumbents: Vec<usize>,
+}
+
+/// What groups follow from.
+#[derive(Debug, Default)]
+pub(crate) struct Basis {
+    reads: Vec<Arc<Read>>,
+    incumbents: Vec<Arc<Program>>,
+}
+
+impl Basis {
+    /// What follows from documents that say this, and from what runs.
+    pub(crate) fn new(reads: &[Arc<Read>], incumbents: &[&Arc<Program>]) -> Self {
+        Self {
+            reads: reads.to_vec(),
+            incumbents: incumbents.iter().map(|it| Arc::clone(it)).collect(),
+        }
+    }
+
+    /// Becomes what documents that say this and what runs are, if the same groups follow from that,
+    /// place by place: true.
+    pub(crate) fn follow(&mut self, reads: &[Arc<Read>], incumbents: &[&Arc<Program>]) -> bool {
+        let mut said = self.reads.iter().zip(reads);
+        let mut ran = self.incumbents.iter().zip(incumbents);
+        let is_like = self.reads.len() == reads.len()
+            && self.incumbents.len() == incumbents.len()
+            && said.all(|(one, other)| {
+                Arc::ptr_eq(one, other) || one.origin == other.origin && names(one).eq(names(other))
+            })
+            && ran.all(|(one, other)| {
+                Arc::ptr_eq(one, other) || one.tenant == other.tenant && owner(one) == owner(other)
+            });
+        if is_like {
+            // To share what is shared already takes longer than to see that it is.
+            let said = self.reads.iter_mut().zip(reads);
+            for (one, other) in said.filter(|(one, other)| !Arc::ptr_eq(one, other)) {
+                one.clone_from(other);
+            }
+            let ran = self.incumbents.iter_mut().zip(incumbents);
+            for (one, other) in ran.filter(|(one, other)| !Arc::ptr_eq(one, other)) {
+                one.clone_from(other);
+            }
+        }
+        is_like
+    }
+
+    /// The first of the origins of a group's documents.
+    pub(crate) fn first(&self, group: &Group) -> Option<Arc<str>> {
+        let origins = group.documents.iter().map(|at| &self.reads[*at].origin);
+        origins.min().cloned()
+    }
+
+    /// The groups.
+    pub(crate) fn groups(&self) -> Vec<Group> {
+        groups(&self.reads, &self.incumbents)
+    }
 }
 
 /// What ties documents together.
@@ -59,8 +113,37 @@ impl<'a> Ties<'a> {
     }
 }
 
-/// The groups of a World whose documents say this.
-pub(crate) fn groups<'a>(world: &'a World, reads: &'a [Arc<Read>]) -> Vec<Group<'a>> {
+/// What a document is tied to.
+fn names(read: &Read) -> impl Iterator<Item = Name<'_>> {
+    read.objects.iter().flat_map(|(object, _)| {
+        let spec = object.spec.as_deref();
+        let (tenant, namespaces) = match spec {
+            Some(Spec::Tenant(spec)) => (Some(&object.name), &*spec.namespaces),
+            Some(Spec::Grant(spec)) => (Some(&spec.to.tenant), [].as_slice()),
+            _ => (None, [].as_slice()),
+        };
+        let own = match spec {
+            Some(Spec::Tenant(_)) => None,
+            _ => Some(&object.namespace),
+        };
+        let tenant = tenant.map(|name| Name::Tenant(name));
+        let namespaces = namespaces.iter().chain(own);
+        tenant
+            .into_iter()
+            .chain(namespaces.map(|name| Name::Namespace(name)))
+    })
+}
+
+/// Of whom else a program reads.
+fn owner(program: &Program) -> Option<&str> {
+    let Source::Topic { topic } = &program.source else {
+        return None;
+    };
+    let (owner, _) = topic.split_once('/')?;
+    (owner != program.tenant.as_str()).then_some(owner)
+}
+
+fn groups(reads: &[Arc<Read>], incumbents: &[Arc<Program>]) -> Vec<Group> {
     let mut ties = Ties {
         documents: reads.len(),
         names: HashMap::new(),
@@ -68,29 +151,15 @@ pub(crate) fn groups<'a>(world: &'a World, reads: &'a [Arc<Read>]) -> Vec<Group<
         pairs: Vec::new(),
     };
     for (document, read) in reads.iter().enumerate() {
-        for (object, _) in &read.objects {
-            match object.spec.as_deref() {
-                Some(Spec::Tenant(spec)) => {
-                    ties.tie(document, Name::Tenant(&object.name));
-                    for namespace in &spec.namespaces {
-                        ties.tie(document, Name::Namespace(namespace));
-                    }
-                    continue;
-                }
-                Some(Spec::Grant(spec)) => ties.tie(document, Name::Tenant(&spec.to.tenant)),
-                _ => {}
-            }
-            ties.tie(document, Name::Namespace(&object.namespace));
+        for name in names(read) {
+            ties.tie(document, name);
         }
     }
     let mut running = Vec::new();
-    for (key, program) in &world.incumbents {
-        let tenant = ties.number(Name::Tenant(key.0.as_str()));
-        running.push((tenant, key, program));
-        if let Source::Topic { topic } = &program.source
-            && let Some((owner, _)) = topic.split_once('/')
-            && owner != key.0.as_str()
-        {
+    for program in incumbents {
+        let tenant = ties.number(Name::Tenant(program.tenant.as_str()));
+        running.push(tenant);
+        if let Some(owner) = owner(program) {
             ties.tie(tenant, Name::Tenant(owner));
         }
     }
@@ -99,7 +168,7 @@ pub(crate) fn groups<'a>(world: &'a World, reads: &'a [Arc<Read>]) -> Vec<Group<
         union.union(one, other);
     }
     let group_of = union.into_labeling();
-    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
     let mut places: HashMap<usize, usize> = HashMap::new();
     for (document, group) in group_of.iter().take(reads.len()).enumerate() {
         let next = groups.len();
@@ -109,10 +178,10 @@ pub(crate) fn groups<'a>(world: &'a World, reads: &'a [Arc<Read>]) -> Vec<Group<
         }
         groups[place].documents.push(document);
     }
-    for (tenant, key, program) in running {
+    for (incumbent, tenant) in running.into_iter().enumerate() {
         // What runs of a tenant of whom nothing is written matters to nobody.
         if let Some(place) = places.get(&group_of[tenant]) {
-            groups[*place].incumbents.push((key, program));
+            groups[*place].incumbents.push(incumbent);
         }
     }
     groups

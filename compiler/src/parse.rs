@@ -31,7 +31,7 @@ pub(crate) struct Memory(Vec<Arc<Read>>);
 /// only in [`parse`].
 #[derive(Debug)]
 pub(crate) struct Read {
-    origin: Arc<str>,
+    pub(crate) origin: Arc<str>,
     text: Arc<str>,
     /// The earlier text, if anything was taken from it.
     before: Option<Arc<str>>,

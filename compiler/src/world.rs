@@ -16,7 +16,7 @@ pub struct World {
     /// What `vrsky.toml` says. `None`: the World is complete (a cluster), so whatever is missing does
     /// not exist.
     pub repository: Option<Repository>,
-    /// What runs. An invalid flow keeps its program; collisions and quotas are decided for it.
+    /// What runs, each by its tenant and flow. An invalid flow keeps its program; collisions and quotas are decided for it.
     pub incumbents: BTreeMap<(TenantName, FlowId), Arc<Program>>,
     /// How many servers keep each message: 1 or 3.
     pub replicas: usize,

@@ -53,7 +53,7 @@ pub struct Index {
     listing: BTreeMap<Kind, BTreeSet<Key>>,
     /// Objects whose finalizer may have to be put on, or taken off.
     unsettled: BTreeSet<Key>,
-    /// VRSky's own whose text may have mistakes, or that are gone.
+    /// VRSky's own whose text nobody has found to be sound.
     unjudged: BTreeSet<Key>,
     /// Whether no Tenant and no Namespace has changed since somebody said so.
     is_bound: bool,
@@ -184,25 +184,25 @@ impl Index {
         self.is_bound = true;
     }
 
-    /// VRSky's own objects whose text may have mistakes, and those that are gone.
-    pub fn unjudged(&self) -> impl Iterator<Item = &Key> {
-        self.unjudged.iter()
-    }
-
-    /// The texts of these have no mistakes, or nobody needs them any more.
-    pub fn judged(&mut self, keys: &[Key]) {
-        for key in keys {
-            self.unjudged.remove(key);
-        }
+    /// Remembers the texts of VRSky's own objects in which nothing is wrong. Asked of those alone that
+    /// were not sound when they were last asked about.
+    pub fn judge(&mut self, is_sound: impl Fn(&Key, &Seen) -> bool) {
+        self.unjudged.retain(|key| {
+            let Some(seen) = self.objects.get_mut(key) else {
+                return false;
+            };
+            let is_sound = is_sound(key, seen);
+            if is_sound {
+                seen.sound = Some(Arc::clone(&seen.text));
+            }
+            !is_sound
+        });
     }
 
     /// True if it was there.
     fn remove(&mut self, key: &Key) -> bool {
         let gone = self.objects.remove(key);
         self.note(key);
-        if key.kind.is_ours() {
-            self.unjudged.insert(key.clone());
-        }
         gone.is_some()
     }
 

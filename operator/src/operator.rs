@@ -40,7 +40,7 @@ use crate::reconcile::Where;
 use crate::reports::Reports;
 use crate::warnings::Question;
 use crate::watch;
-use crate::world::{Before, Incumbents};
+use crate::world::Incumbents;
 
 use self::due::{Due, QUIET};
 use self::scale::Looking;
@@ -103,8 +103,6 @@ pub struct Operator {
     differing: Where,
     /// Objects that could not be written, with the reason, for status.
     refused: BTreeMap<Key, String>,
-    /// The last texts without errors.
-    before: Before,
     /// What was found last.
     diagnostics: BTreeMap<Key, Vec<Diagnostic>>,
     /// Grants that have to end, and may not have.
@@ -177,7 +175,6 @@ impl Operator {
             desired: Desired::default(),
             differing: Where::Everywhere,
             refused: BTreeMap::new(),
-            before: Before::new(),
             diagnostics: BTreeMap::new(),
             revoked: BTreeMap::new(),
             credentials: BTreeMap::new(),

@@ -26,6 +26,9 @@ pub struct Seen {
     /// For VRSky's own kinds: what the compiler reads. The same allocation as long as nothing that
     /// it reads has changed. For others, see [`Seen::rest`].
     pub text: Arc<str>,
+    /// For VRSky's own kinds: the last text in which nothing was wrong. It stands in where a later one
+    /// cannot be read.
+    pub sound: Option<Arc<str>>,
 }
 
 /// What the compiler reads of an object: JSON, which is YAML.
@@ -95,6 +98,7 @@ impl Seen {
             status,
             origin,
             text,
+            sound: before.and_then(|seen| seen.sound.clone()),
         }
     }
 

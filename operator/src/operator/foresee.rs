@@ -23,7 +23,6 @@ impl Operator {
             world::build(
                 index,
                 &self.inventory.value,
-                &self.before,
                 &self.staying,
                 incumbents,
                 self.config.nats.replicas.count(),

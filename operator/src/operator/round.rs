@@ -96,7 +96,6 @@ impl Operator {
         let world = world::build(
             &self.index,
             &self.inventory.value,
-            &self.before,
             &self.staying,
             incumbents,
             self.config.nats.replicas.count(),
@@ -117,27 +116,12 @@ impl Operator {
             }
         }
         self.diagnostics = found;
-        self.remember_texts();
-        compiled
-    }
-
-    /// What is written now without a mistake stands in where something later cannot be read.
-    fn remember_texts(&mut self) {
-        let mut judged = Vec::new();
-        for key in self.index.unjudged() {
-            let Some(seen) = self.index.get(key) else {
-                self.before.remove(key);
-                judged.push(key.clone());
-                continue;
-            };
+        self.index.judge(|key, seen| {
             let mut found = self.diagnostics.get(key).into_iter().flatten();
             let is_wrong = found.any(|one| one.severity == Severity::Error);
-            if !is_wrong && !seen.is_paused() && !seen.is_deleting() {
-                self.before.insert(key.clone(), Arc::clone(&seen.text));
-                judged.push(key.clone());
-            }
-        }
-        self.index.judged(&judged);
+            !is_wrong && !seen.is_paused() && !seen.is_deleting()
+        });
+        compiled
     }
 
     /// NATS follows the plan, for the tenants that need it. Who failed is tried again next time.

@@ -22,7 +22,7 @@ use vrsky_compiler::{Compiler, Severity, compile};
 use vrsky_operator::index::{Index, Key};
 use vrsky_operator::inventory::Inventory;
 use vrsky_operator::kinds::Kind;
-use vrsky_operator::world::{self, Before, Incumbents};
+use vrsky_operator::world::{self, Incumbents};
 use vrsky_plan::Plan;
 
 use self::subjects::{Subject, subjects};
@@ -86,7 +86,6 @@ impl Users {
 struct Way {
     index: Index,
     inventory: Inventory,
-    before: Before,
     incumbents: Incumbents,
     compiler: Compiler,
 }
@@ -96,7 +95,6 @@ impl Way {
         let mut way = Self {
             index: Index::new(BTreeSet::from(Kind::ALL)),
             inventory: Inventory::default(),
-            before: Before::new(),
             incumbents: Incumbents::new(),
             compiler: Compiler::default(),
         };
@@ -134,7 +132,6 @@ impl Way {
         let world = world::build(
             &self.index,
             &self.inventory,
-            &self.before,
             &BTreeSet::new(),
             incumbents,
             1,
@@ -146,11 +143,8 @@ impl Way {
             .filter(|it| it.severity == Severity::Error)
             .map(|it| world.documents[it.primary.document].origin.to_string())
             .collect();
-        for (key, seen) in Kind::OURS.into_iter().flat_map(|kind| self.index.of(kind)) {
-            if !wrong.contains(&key.origin()) {
-                self.before.insert(key.clone(), seen.text.clone());
-            }
-        }
+        self.index
+            .judge(|key, _| !wrong.contains(key.origin().as_str()));
         let tenants = compiled.plan.tenants.iter();
         self.incumbents = tenants
             .flat_map(|(name, tenant)| {
@@ -163,18 +157,18 @@ impl Way {
 
     /// The same from nothing: without a memory of any kind.
     fn plan_anew(&self) -> Plan {
-        let (before, none) = (Before::new(), Incumbents::new());
-        let now = Timestamp::UNIX_EPOCH;
-        compile(&world::build(
+        let mut world = world::build(
             &self.index,
             &self.inventory,
-            &before,
             &BTreeSet::new(),
-            none,
+            Incumbents::new(),
             1,
-            now,
-        ))
-        .plan
+            Timestamp::UNIX_EPOCH,
+        );
+        for document in &mut world.documents {
+            document.before = None;
+        }
+        compile(&world).plan
     }
 }
 
