@@ -3,7 +3,7 @@
 //! A name proves nothing: whoever deletes a namespace and makes one of the same name would otherwise
 //! inherit its tenant's rights (as in CVE-2024-39690).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -97,10 +97,19 @@ impl Inventory {
     /// Whether a namespace only has the name of one that was pinned.
     pub fn is_stranger(&self, index: &Index, namespace: &str) -> bool {
         let seen = index.get(&Key::new(Kind::Namespace, "", namespace));
-        match (self.namespaces.get(namespace), seen) {
-            (Some(pin), Some(seen)) => pin.uid != seen.uid(),
-            _ => false,
-        }
+        seen.is_some_and(|seen| self.is_not(namespace, seen))
+    }
+
+    /// All namespaces that only have the names of those that were pinned.
+    pub fn strangers<'a>(&self, index: &'a Index) -> BTreeSet<&'a str> {
+        let namespaces = index.of(Kind::Namespace);
+        let strangers = namespaces.filter(|(key, seen)| self.is_not(&key.name, seen));
+        strangers.map(|(key, _)| key.name.as_str()).collect()
+    }
+
+    fn is_not(&self, namespace: &str, seen: &Seen) -> bool {
+        let pin = self.namespaces.get(namespace);
+        pin.is_some_and(|pin| pin.uid != seen.uid())
     }
 }
 

@@ -107,13 +107,9 @@ pub fn reconcile(desired: &Objects, observed: &Index, places: &Where) -> Vec<Act
 /// owners of what they read or read before.
 pub fn touched(before: &Plan, after: &Plan) -> BTreeSet<TenantId> {
     let mut touched = BTreeSet::new();
-    let names: BTreeSet<_> = before.tenants.keys().chain(after.tenants.keys()).collect();
-    for name in names {
-        let (old, new) = (before.tenants.get(name), after.tenants.get(name));
-        if old == new {
-            continue;
-        }
-        for tenant in old.into_iter().chain(new) {
+    for (one, other) in [(before, after), (after, before)] {
+        let tenants = one.tenants.iter();
+        for (_, tenant) in tenants.filter(|(name, it)| other.tenants.get(*name) != Some(it)) {
             touched.insert(tenant.id.clone());
             touched.extend(tenant.imports.iter().map(|import| import.owner_id.clone()));
         }

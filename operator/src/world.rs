@@ -26,19 +26,10 @@ pub fn build(
     now: Timestamp,
 ) -> World {
     let mut documents = Vec::new();
-    let mut neighbour: Option<(&str, bool)> = None;
+    let strangers = inventory.strangers(index);
     for (key, seen) in Kind::OURS.into_iter().flat_map(|kind| index.of(kind)) {
-        if seen.is_deleting() && !staying.contains(key) {
-            continue;
-        }
-        // Objects of one namespace follow each other.
-        let is_strange = match neighbour {
-            _ if key.kind == Kind::Tenant => false,
-            Some((namespace, is_strange)) if namespace == key.namespace => is_strange,
-            _ => inventory.is_stranger(index, &key.namespace),
-        };
-        neighbour = Some((&key.namespace, is_strange));
-        if is_strange {
+        let is_gone = seen.is_deleting() && !staying.contains(key);
+        if is_gone || strangers.contains(key.namespace.as_str()) {
             continue;
         }
         let text = match &seen.sound {
