@@ -24,8 +24,6 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// What a connection has room for from its start, in bytes; it grows with what is read.
 const READ: u16 = 4096;
-/// Connections to tenants' accounts that are kept at most.
-const OPEN: usize = 64;
 
 /// The broker, seen with the operator's rights: as the system account, as the platform account, and
 /// as each tenant's account when there is something to do in it.
@@ -141,15 +139,15 @@ impl Broker {
         waiting::ask(Arc::clone(self), waiting::accounts(keys, tenants))
     }
 
-    /// Closes connections to tenants' accounts that were not used for so long, and the oldest of too
-    /// many. They are opened again when there is something to do.
-    pub async fn close_idle(&self, idle: Duration) {
+    /// Closes connections to tenants' accounts that were not used for so long, and of more than `most`
+    /// those that were not used for longest. They are opened again when there is something to do.
+    pub async fn close_idle(&self, idle: Duration, most: usize) {
         let mut tenants = self.tenants.lock().await;
         let mut used: Vec<Instant> = tenants.values().map(|open| open.used).collect();
-        used.sort_unstable();
-        let kept_since = used.len().checked_sub(OPEN + 1).map(|last| used[last]);
+        used.sort_unstable_by(|one, other| other.cmp(one));
+        let too_old = used.get(most).copied();
         tenants.retain(|_, open| {
-            open.used.elapsed() < idle && kept_since.is_none_or(|since| open.used > since)
+            open.used.elapsed() < idle && too_old.is_none_or(|too_old| open.used > too_old)
         });
     }
 

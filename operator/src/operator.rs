@@ -59,6 +59,8 @@ const VERIFIED_AT_ONCE: usize = 8;
 const TICK: Duration = Duration::from_secs(1);
 /// A connection to a tenant's account that was not used for so long is closed.
 const IDLE: Duration = Duration::from_secs(30);
+/// More of them than so many are closed before.
+const OPEN: usize = 64;
 /// How long connecting to the broker may take.
 const CONNECT: Duration = Duration::from_secs(5);
 /// A connection that is lost comes back by itself, but not to a server that has lost its account: after
@@ -245,7 +247,7 @@ impl Operator {
                     if self.time_changes() { due.soon() }
                     self.look(&mut looking);
                     self.count();
-                    if let Some(broker) = &self.broker { broker.close_idle(IDLE).await }
+                    if let Some(broker) = &self.broker { broker.close_idle(IDLE, OPEN).await }
                     // Between a change and its round, what is known and what is planned differ.
                     if due.is_never() && self.has_to_tell() && !self.tell().await {
                         due.after(self.pause());

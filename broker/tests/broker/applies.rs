@@ -66,9 +66,11 @@ async fn idle_connections_to_tenants_are_closed_and_opened_again() {
         said["data"]["num_connections"].as_u64().unwrap()
     };
     assert_eq!(connections().await, 5);
-    world.broker.close_idle(Duration::from_mins(1)).await;
+    world.broker.close_idle(Duration::from_mins(1), 2).await;
     assert_eq!(connections().await, 5);
-    world.broker.close_idle(Duration::ZERO).await;
+    world.broker.close_idle(Duration::from_mins(1), 1).await;
+    assert!(eventually(async || connections().await == 4).await);
+    world.broker.close_idle(Duration::ZERO, 2).await;
     assert!(eventually(async || connections().await == 3).await);
     assert_eq!(world.apply(&plan).await.actions, []);
     assert_eq!(connections().await, 5);
