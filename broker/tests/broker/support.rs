@@ -199,6 +199,12 @@ impl Spied {
         panic!("{subject}: {refused:?}");
     }
 
+    /// Returns when the server has taken in what an admin's connection has sent so far; a flush would
+    /// only hand it to the socket.
+    pub(crate) async fn is_heard(&self) {
+        self.api("INFO", serde_json::json!({})).await.unwrap();
+    }
+
     /// Waits until the server has denied something that mentions `subject`.
     pub(crate) async fn denied(&self, subject: &str) -> bool {
         eventually(|| async {
