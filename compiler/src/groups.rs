@@ -195,62 +195,41 @@ mod tests {
     use crate::parse::Memory;
     use crate::{Document, World, compile};
 
-    const TENANTS: &str = "
-{apiVersion: vrsky.io/v1alpha1, kind: Tenant, metadata: {name: acme}, spec: {namespaces: [acme]}}
----
-{apiVersion: vrsky.io/v1alpha1, kind: Tenant, metadata: {name: globex}, spec: {namespaces: [globex]}}
-";
-    const SHARED: &str = "
-apiVersion: vrsky.io/v1alpha1
-kind: Topic
-metadata: {name: orders, namespace: acme}
-spec: {contract: {fields: {id: string}}}
----
-apiVersion: vrsky.io/v1alpha1
-kind: Grant
-metadata: {name: orders-for-globex, namespace: acme}
-spec: {to: {tenant: globex}, topic: orders}
-";
-
     fn documents(texts: &[&str]) -> Vec<Document> {
-        let parts = texts.iter().flat_map(|text| text.split("---\n"));
-        let named = parts.enumerate().map(|(place, text)| Document {
+        let named = texts.iter().enumerate().map(|(place, text)| Document {
             origin: format!("{place}.yaml").into(),
-            text: text.into(),
+            text: (*text).into(),
             before: None,
         });
         named.collect()
     }
 
-    /// The program of a flow of globex's with this source.
-    fn program(source: &str) -> Arc<Program> {
-        let flow = format!(
-            "apiVersion: vrsky.io/v1alpha1\nkind: Flow\nmetadata: {{name: fulfil, namespace: globex}}\n\
-             spec: {{source: {source}, sinks: {{log: {{connector: log}}}}}}\n"
-        );
+    #[test]
+    fn what_begins_to_read_of_another_ties_the_two_together() {
+        let acme = "{apiVersion: vrsky.io/v1alpha1, kind: Tenant, metadata: {name: acme}, spec: {namespaces: [acme]}}";
+        let globex = acme.replace("acme", "globex");
+        let flow = "{apiVersion: vrsky.io/v1alpha1, kind: Flow, metadata: {name: fulfil, namespace: globex}, \
+                    spec: {source: {connector: generate, with: {payload: {}, every: 1s}}, sinks: {log: {connector: log}}}}";
         let compiled = compile(&World {
             now: jiff::Timestamp::UNIX_EPOCH,
-            documents: documents(&[TENANTS, SHARED, &flow]),
+            documents: documents(&[&globex, flow]),
             repository: None,
             incumbents: BTreeMap::new(),
             replicas: 1,
         });
-        assert_eq!(compiled.diagnostics.len(), 0, "{:?}", compiled.diagnostics);
         let programs = compiled.plan.tenants.values();
         let mut programs = programs.flat_map(|tenant| tenant.programs.values());
-        Arc::clone(programs.next().expect("it compiles"))
-    }
-
-    #[test]
-    fn what_begins_to_read_of_another_ties_the_two_together() {
-        let own =
-            program("{connector: webhook, with: {path: /in}, contract: {fields: {id: string}}}");
-        let reads = program("{topic: acme/orders}");
+        let own = programs.next().expect("it compiles");
+        let topic = "acme/orders".to_owned();
+        let reads = Arc::new(Program {
+            source: Source::Topic { topic },
+            ..Program::clone(own)
+        });
         let mut memory = Memory::default();
-        let said = memory.follow(&documents(&[TENANTS]));
-        let mut basis = Basis::new(said, &[&own]);
+        let said = memory.follow(&documents(&[acme, &globex]));
+        let mut basis = Basis::new(said, &[own]);
         assert_eq!(basis.groups().len(), 2);
-        assert!(basis.follow(said, &[&own]));
+        assert!(basis.follow(said, &[own]));
         assert!(!basis.follow(said, &[&reads]));
         assert_eq!(Basis::new(said, &[&reads]).groups().len(), 1);
     }

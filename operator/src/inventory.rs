@@ -97,17 +97,18 @@ impl Inventory {
     /// Whether a namespace only has the name of one that was pinned.
     pub fn is_stranger(&self, index: &Index, namespace: &str) -> bool {
         let seen = index.get(&Key::new(Kind::Namespace, "", namespace));
-        seen.is_some_and(|seen| self.is_not(namespace, seen))
+        seen.is_some_and(|seen| self.is_another(namespace, seen))
     }
 
     /// All namespaces that only have the names of those that were pinned.
     pub fn strangers<'a>(&self, index: &'a Index) -> BTreeSet<&'a str> {
         let namespaces = index.of(Kind::Namespace);
-        let strangers = namespaces.filter(|(key, seen)| self.is_not(&key.name, seen));
+        let strangers = namespaces.filter(|(key, seen)| self.is_another(&key.name, seen));
         strangers.map(|(key, _)| key.name.as_str()).collect()
     }
 
-    fn is_not(&self, namespace: &str, seen: &Seen) -> bool {
+    /// Whether this is another namespace than the one that was pinned.
+    fn is_another(&self, namespace: &str, seen: &Seen) -> bool {
         let pin = self.namespaces.get(namespace);
         pin.is_some_and(|pin| pin.uid != seen.uid())
     }
