@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::Context as _;
 use vrsky_e2e::cluster::KUBECONFIG;
-use vrsky_e2e::cluster::programs::{COREDNS, FLUX, GATEWAY, KUBERNETES, TOOLS};
+use vrsky_e2e::cluster::programs::{ARGOCD, COREDNS, FLUX, GATEWAY, KUBERNETES, TOOLS};
 use vrsky_e2e::{cache, image, program};
 
 use crate::step;
@@ -27,10 +27,12 @@ pub(crate) fn run() -> anyhow::Result<()> {
     pinned_nats_server()?;
     webhooks_examples()?;
     let is_node_ours = std::env::var_os(KUBECONFIG).is_none();
-    packages::install(is_node_ours)?;
+    let node = if is_node_ours { packages::NODE } else { &[] };
+    packages::install(&[packages::API, packages::ARGOCD, node].concat())?;
     kubernetes::build(&KUBERNETES)?;
     kubernetes::build(&TOOLS)?;
     kubernetes::build(&FLUX)?;
+    kubernetes::build(&ARGOCD)?;
     GATEWAY.source("sigs.k8s.io/gateway-api")?;
     python("network-config-analyzer")?;
     if is_node_ours {
@@ -46,7 +48,7 @@ pub(crate) fn api_server() -> anyhow::Result<()> {
 
 /// What our one-node cluster needs.
 pub(crate) fn cluster() -> anyhow::Result<()> {
-    packages::install(true)?;
+    packages::install(&[packages::API, packages::NODE].concat())?;
     kubernetes::build(&KUBERNETES)?;
     kubernetes::build(&COREDNS)
 }

@@ -12,6 +12,7 @@ pub mod dev;
 pub mod event;
 pub mod folder;
 pub mod fulfilment;
+pub mod git;
 pub mod image;
 pub mod installed;
 pub mod ledger;
@@ -25,6 +26,7 @@ pub mod warehouse;
 
 pub use dev::Dev;
 pub use folder::Folder;
+pub use git::Repository;
 pub use installed::Installed;
 pub use ledger::{Expected, Ledger, Verdict};
 pub use receiver::{Answer, Receiver, Request};

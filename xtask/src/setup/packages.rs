@@ -7,13 +7,16 @@ use crate::step;
 
 /// A program, and the Debian package that brings it. What has no place in `PATH` is named in full, with
 /// the places that distributions have for it.
-type Need = (&'static [&'static str], &'static str);
+pub(super) type Need = (&'static [&'static str], &'static str);
 
 /// For the API server alone.
-const API: [Need; 1] = [(&["openssl"], "openssl")];
+pub(super) const API: &[Need] = &[(&["openssl"], "openssl")];
+
+/// What Argo CD keeps its caches in.
+pub(super) const ARGOCD: &[Need] = &[(&["redis-server"], "redis-server")];
 
 /// For a node.
-const NODE: [Need; 6] = [
+pub(super) const NODE: &[Need] = &[
     (&["containerd"], "containerd"),
     (&["runc"], "runc"),
     (
@@ -30,12 +33,8 @@ const NODE: [Need; 6] = [
 ];
 
 /// Installs what is missing: with apt-get where that can be, else it says what to run.
-pub(super) fn install(with_node: bool) -> anyhow::Result<()> {
-    let mut needs = API.to_vec();
-    if with_node {
-        needs.extend(NODE);
-    }
-    let missing = missing(&needs);
+pub(super) fn install(needs: &[Need]) -> anyhow::Result<()> {
+    let missing = missing(needs);
     if missing.is_empty() {
         return Ok(());
     }
@@ -54,7 +53,7 @@ pub(super) fn install(with_node: bool) -> anyhow::Result<()> {
     let mut arguments = vec!["install", "-y", "-qq", "--no-install-recommends"];
     arguments.extend(&missing);
     apt(&arguments)?;
-    let missing = self::missing(&needs);
+    let missing = self::missing(needs);
     anyhow::ensure!(
         missing.is_empty(),
         "installed, and still not found: {}",

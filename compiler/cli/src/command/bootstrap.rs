@@ -145,7 +145,16 @@ fn argocd(arguments: &arguments::Bootstrap, name: &str, robot: &str) -> [Value; 
                     "path": arguments.path,
                 },
                 "destination": {"server": server, "namespace": name},
-                "syncPolicy": {"automated": {"prune": true, "selfHeal": true}},
+                "syncPolicy": {
+                    "automated": {"prune": true, "selfHeal": true},
+                    // Without `refresh` a commit that cannot be applied is tried again for minutes, and
+                    // the one that mends it waits for that.
+                    "retry": {
+                        "limit": 5,
+                        "backoff": {"duration": "5s", "factor": 2, "maxDuration": "1m"},
+                        "refresh": true,
+                    },
+                },
             },
         }),
     ]

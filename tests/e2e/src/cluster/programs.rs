@@ -66,6 +66,14 @@ pub const TOOLS: Pins = Pins {
     is_static: true,
 };
 
+/// Argo CD: one program, which is whichever of its own that `ARGOCD_BINARY_NAME` names.
+pub const ARGOCD: Pins = Pins {
+    folder: "argocd",
+    programs: &[("argocd", "github.com/argoproj/argo-cd/v3/cmd")],
+    minutes: 5,
+    is_static: true,
+};
+
 /// The controllers of Flux that bring manifests from Git into the cluster.
 pub const FLUX: Pins = Pins {
     folder: "flux",

@@ -9,17 +9,15 @@
 )]
 
 mod flux;
-mod git;
 
 use std::process::Command;
 
 use serde_json::Value;
 use vrsky_e2e::installed::{Installed, SOON, condition};
 use vrsky_e2e::poster::Poster;
-use vrsky_e2e::{Answer, Receiver, program, warehouse};
+use vrsky_e2e::{Answer, Receiver, Repository, program, warehouse};
 
 use crate::flux::Flux;
-use crate::git::Repository;
 
 const KUSTOMIZATION: &str = "kustomization.kustomize.toolkit.fluxcd.io/flows";
 

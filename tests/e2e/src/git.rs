@@ -1,4 +1,4 @@
-//! A Git repository behind smart HTTP, as hosting services offer it: Flux speaks nothing else.
+//! A Git repository behind smart HTTP, as hosting services offer it: Flux and Argo CD fetch from nothing less.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -20,31 +20,27 @@ const LARGEST: usize = 1 << 20;
 
 /// A repository with one branch, `main`, and a working copy of it. Its server ends when dropped.
 #[derive(Debug)]
-pub(crate) struct Repository {
+pub struct Repository {
     url: String,
     folder: TempDir,
-    server: JoinHandle<()>,
+    server: JoinHandle<std::io::Result<()>>,
 }
 
 impl Repository {
     /// Makes an empty one, served on a free port of 127.0.0.1.
-    pub(crate) async fn serve() -> anyhow::Result<Self> {
+    pub async fn serve() -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("vrsky-git-").tempdir()?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}/flows.git", listener.local_addr()?);
-        let served = folder.path().join("served");
-        let router = Router::new().fallback(answer).with_state(served.clone());
-        let server = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                panic!("the Git server ended: {error}");
-            }
-        });
+        let root = folder.path().join("served");
+        let router = Router::new().fallback(answer).with_state(root.clone());
+        let server = tokio::spawn(async move { axum::serve(listener, router).await });
         let repository = Self {
             url,
             folder,
             server,
         };
-        let bare = served.join("flows.git");
+        let bare = root.join("flows.git");
         let bare = bare.to_str().context("a path in UTF-8")?;
         repository.git(&["init", "--quiet", "--bare", bare]).await?;
         // Refused to strangers by default, and everybody is a stranger here.
@@ -61,12 +57,12 @@ impl Repository {
     }
 
     /// Where to fetch it.
-    pub(crate) fn url(&self) -> &str {
+    pub fn url(&self) -> &str {
         &self.url
     }
 
     /// Commits a file as it is to be, and pushes; the commit's id.
-    pub(crate) async fn push(&self, file: &str, text: &str) -> anyhow::Result<String> {
+    pub async fn push(&self, file: &str, text: &str) -> anyhow::Result<String> {
         std::fs::write(self.folder.path().join(file), text)?;
         self.git(&["add", file]).await?;
         let message = format!("--message=change {file}");
@@ -75,7 +71,7 @@ impl Repository {
     }
 
     /// Takes the last commit back by another, and pushes; its id.
-    pub(crate) async fn revert(&self) -> anyhow::Result<String> {
+    pub async fn revert(&self) -> anyhow::Result<String> {
         self.git(&["revert", "--no-edit", "HEAD"]).await?;
         self.pushed().await
     }
