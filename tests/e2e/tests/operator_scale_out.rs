@@ -1,5 +1,5 @@
 //! A flow gets more pods when messages wait, each reads partitions of its own, and they go again when
-//! they are not needed; by `kubectl scale`, too. Nothing is lost on the way. On a real cluster.
+//! they are not needed; by `kubectl scale` and a HorizontalPodAutoscaler, too. Nothing is lost on the way. On a real cluster.
 #![allow(
     clippy::similar_names,
     clippy::unwrap_used,
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use vrsky_e2e::cluster::Kubectl;
-use vrsky_e2e::installed::{Installed, SOON};
+use vrsky_e2e::installed::{Installed, SOON, condition};
 use vrsky_e2e::poster::Poster;
 use vrsky_e2e::receiver::Answer;
 use vrsky_e2e::{Receiver, until, warehouse};
@@ -38,6 +38,16 @@ spec:
 "#
     )
 }
+
+const AUTOSCALER: &str = "
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: bill, namespace: acme}
+spec:
+  scaleTargetRef: {apiVersion: vrsky.io/v1alpha1, kind: Flow, name: bill}
+  minReplicas: 2
+  maxReplicas: 2
+";
 
 /// Waits until the flow says that it has so many pods, and they are available.
 async fn pods(installed: &Installed, count: u32) {
@@ -136,6 +146,21 @@ async fn more_pods_share_what_waits_and_go_when_they_are_not_needed() {
     assert!(refused.contains("replicas is at most max"), "{refused}");
     pods(&installed, 1).await;
     shared_out(kubectl, 1).await;
+    scale(&editor, 3).unwrap();
+    pods(&installed, 3).await;
+    shared_out(kubectl, 3).await;
+
+    // By an autoscaler of Kubernetes. There are no metrics here: it keeps to its bounds.
+    editor.apply(AUTOSCALER).unwrap();
+    pods(&installed, 2).await;
+    shared_out(kubectl, 2).await;
+    let name = "horizontalpodautoscaler/bill";
+    let autoscaler = installed.until("acme", name, |it| it["status"]["currentReplicas"] == 2);
+    assert_eq!(
+        condition(&autoscaler.await.unwrap(), "AbleToScale")["status"],
+        "True"
+    );
+    editor.run(&["delete", "-n", "acme", name]).unwrap();
     scale(&editor, 3).unwrap();
     pods(&installed, 3).await;
     shared_out(kubectl, 3).await;
