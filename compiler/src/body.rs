@@ -99,7 +99,7 @@ pub(crate) fn draft(context: Context<'_>, flow: &Flow, reports: &mut Reports) ->
             subject: flow.id.edge_subject(&ingress),
             input: arrived.input,
             steps,
-            outputs,
+            outputs: outputs.into_iter().collect(),
             on_error,
         }),
     );
@@ -115,7 +115,7 @@ pub(crate) fn draft(context: Context<'_>, flow: &Flow, reports: &mut Reports) ->
         generation: object.generation,
         suspended: spec.suspend,
         source: arrived.source,
-        stages,
+        stages: stages.into_iter().collect(),
         dead_letter_seconds,
         max_payload: usize::try_from(tenant.payload).unwrap_or(usize::MAX),
         partitions,

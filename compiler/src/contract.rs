@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 use vrsky_crds::values;
-use vrsky_plan::program::Schema;
+use vrsky_plan::program::JsonText;
 use vrsky_types::SchemaError;
 
 use crate::check::{Issue, invalid_contract};
@@ -15,7 +15,7 @@ use crate::path::{Path, Segment};
 pub(crate) struct Contract {
     pub(crate) compiled: vrsky_types::Contract,
     /// As plans carry it: one text for all programs.
-    pub(crate) schema: Schema,
+    pub(crate) schema: JsonText,
 }
 
 impl Contract {
@@ -23,7 +23,7 @@ impl Contract {
         let schema = schema.into();
         Ok(Self {
             compiled: vrsky_types::Contract::new(Arc::clone(&schema))?,
-            schema: Schema::from(&*schema),
+            schema: JsonText::from(&*schema),
         })
     }
 }

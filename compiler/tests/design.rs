@@ -34,8 +34,11 @@ fn tenant_name(name: &str) -> TenantName {
 }
 
 fn subjects(program: &Program, stage: &str, output: &str) -> Vec<String> {
-    let Target::Topic { publish, .. } =
-        &program.stages[&EdgeName::new(stage).unwrap()].outputs[output].target
+    let Target::Topic { publish, .. } = &program.stages[&EdgeName::new(stage).unwrap()]
+        .outputs
+        .get(output)
+        .unwrap()
+        .target
     else {
         panic!("{output} is no topic");
     };
@@ -61,17 +64,23 @@ fn every_sink_of_several_has_its_edge() {
     let ingress = &program.stages[&EdgeName::ingress()];
     assert_eq!(ingress.steps[1].name, "shape");
     assert_eq!(ingress.steps[0].path, "spec.steps[0].filter");
-    assert_eq!(ingress.outputs["rest"].condition, Condition::Otherwise);
+    assert_eq!(
+        ingress.outputs.get("rest").unwrap().condition,
+        Condition::Otherwise
+    );
     assert!(
-        matches!(&ingress.outputs["erp"].target, Target::Edge(edge) if edge.as_str() == "e.acme_shop-orders.sink-erp")
+        matches!(&ingress.outputs.get("erp").unwrap().target, Target::Edge(edge) if edge.as_str() == "e.acme_shop-orders.sink-erp")
     );
     assert_eq!(
         ingress.on_error[0].as_str(),
         "e.acme_shop-orders.error-review"
     );
     assert_eq!(program.dead_letter_seconds, 7 * 86_400);
-    let Target::Deliver { retries, .. } =
-        &program.stages[&EdgeName::new("sink-erp").unwrap()].outputs["erp"].target
+    let Target::Deliver { retries, .. } = &program.stages[&EdgeName::new("sink-erp").unwrap()]
+        .outputs
+        .get("erp")
+        .unwrap()
+        .target
     else {
         panic!("no delivery");
     };

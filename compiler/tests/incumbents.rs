@@ -79,7 +79,7 @@ fn path(program: &Program) -> String {
     let Source::Connector { with, .. } = &program.source else {
         panic!("no connector");
     };
-    with["path"].as_str().unwrap().to_owned()
+    with.value()["path"].as_str().unwrap().to_owned()
 }
 
 #[test]

@@ -70,7 +70,10 @@ fn program<'a>(plan: &'a Plan, flow: &str) -> &'a Program {
 
 /// What a flow does with what it takes in, in its first stage.
 fn first<'a>(plan: &'a Plan, flow: &str, output: &str) -> &'a Output {
-    &program(plan, flow).stages[&EdgeName::ingress()].outputs[output]
+    program(plan, flow).stages[&EdgeName::ingress()]
+        .outputs
+        .get(output)
+        .unwrap()
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use kube::CustomResource;
+use litemap::LiteMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -47,9 +48,8 @@ pub struct FlowSpec {
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "atomic"))]
     pub steps: Vec<Step>,
     /// Where messages go. The names are identities: renaming a sink makes a new one.
-    // Boxed, because most flows have one, and a map makes room for eleven.
-    #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
-    pub sinks: BTreeMap<String, Box<Sink>>,
+    #[schemars(with = "BTreeMap<String, Sink>", extend("minProperties" = 1, "maxProperties" = 16))]
+    pub sinks: LiteMap<String, Box<Sink>>,
     /// Where messages go that a step or a sink gave up on, before the dead letters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_error: Option<OnError>,
@@ -202,8 +202,8 @@ pub struct Sink {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OnError {
     /// Where the error documents go: `{flow, step, path, error, attempts, messageId, payload}`.
-    #[schemars(extend("minProperties" = 1, "maxProperties" = 4))]
-    pub sinks: BTreeMap<String, ErrorSink>,
+    #[schemars(with = "BTreeMap<String, ErrorSink>", extend("minProperties" = 1, "maxProperties" = 4))]
+    pub sinks: LiteMap<String, ErrorSink>,
 }
 
 /// A sink of the error branch: a connector, and no conditions.

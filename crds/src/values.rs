@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use litemap::LiteMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +27,7 @@ pub struct Cpu(#[schemars(regex(pattern = r"^[0-9]{1,9}m?$"))] pub String);
 /// Parameters of a connector. Their shape is the connector's own JSON Schema, so here they are free.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Parameters(pub BTreeMap<String, serde_json::Value>);
+pub struct Parameters(pub LiteMap<String, serde_json::Value>);
 
 impl JsonSchema for Parameters {
     fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -64,8 +65,8 @@ pub struct Contract {
     /// `timestamp`, `object`, `any`, `[]type`, each alone or after `optional ` (absent or null).
     /// The object is closed: other fields violate the contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("maxProperties" = 256))]
-    pub fields: Option<BTreeMap<String, String>>,
+    #[schemars(with = "Option<BTreeMap<String, String>>", extend("maxProperties" = 256))]
+    pub fields: Option<LiteMap<String, String>>,
     /// A JSON Schema (draft 2020-12), without remote references.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<JsonSchemaDocument>,

@@ -6,6 +6,9 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 use vrsky_operator::Options;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use bytes::Bytes;
 use vrsky_expression::{Filter, Map, Message};
 use vrsky_plan::FlowId;
-use vrsky_plan::program::Retries;
+use vrsky_plan::program::{JsonText, Retries};
 use vrsky_types::Contract;
 
 use crate::connectors;
@@ -95,7 +95,7 @@ pub(crate) enum Target {
 #[derive(Debug)]
 pub(crate) struct Delivery {
     builtin: String,
-    with: Arc<serde_json::Value>,
+    with: JsonText,
     pub(crate) retries: Retries,
     pub(crate) sink: connectors::Sink,
     /// The last attempt failed: one at a time goes on trying.

@@ -206,7 +206,7 @@ pub(crate) fn program(tenant: &str, name: &str, publish: &[&str]) -> Program {
             path: "spec.source".to_owned(),
         },
         steps: Vec::new(),
-        outputs: BTreeMap::from([("out".to_owned(), Box::new(output))]),
+        outputs: [("out".to_owned(), Box::new(output))].into_iter().collect(),
         on_error: Vec::new(),
     };
     Program {
@@ -220,7 +220,9 @@ pub(crate) fn program(tenant: &str, name: &str, publish: &[&str]) -> Program {
         source: Source::Topic {
             topic: format!("{tenant}/in"),
         },
-        stages: BTreeMap::from([(EdgeName::ingress(), Box::new(stage))]),
+        stages: [(EdgeName::ingress(), Box::new(stage))]
+            .into_iter()
+            .collect(),
         dead_letter_seconds: 600,
         max_payload: 1 << 20,
         partitions: 1,

@@ -153,6 +153,7 @@ fn source(program: &Program) -> String {
         Source::Topic { topic } => format!("topic {}", safe::line(topic)),
         Source::Connector { builtin, with, .. } => {
             let builtin = safe::line(builtin);
+            let with = with.value();
             let what = ["path", "cron", "folder", "every"]
                 .iter()
                 .find_map(|field| with.get(*field).and_then(Value::as_str))
@@ -237,6 +238,7 @@ fn output_node(name: &str, output: &Output, program: &Program, unproven: &Unprov
             with,
             retries,
         } => {
+            let with = with.value();
             let address = ["url", "path"]
                 .iter()
                 .find_map(|field| with.get(*field).and_then(Value::as_str))

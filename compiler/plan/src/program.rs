@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use litemap::LiteMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -34,9 +35,8 @@ pub struct Program {
     pub suspended: bool,
     /// Where messages come from.
     pub source: Source,
-    /// The stages, by the edge that each reads. Boxed, because most flows have one, and a map makes
-    /// room for eleven.
-    pub stages: BTreeMap<EdgeName, Box<Stage>>,
+    /// The stages, by the edge that each reads.
+    pub stages: LiteMap<EdgeName, Box<Stage>>,
     /// How long dead letters are kept, in seconds (`Nats-TTL`).
     pub dead_letter_seconds: u64,
     /// The largest payload in bytes.
@@ -84,7 +84,7 @@ pub enum Source {
         /// The builtin's name: `webhook`, `schedule`, `generate`, `file`.
         builtin: String,
         /// Its parameters, proved against its schema. Secrets are `{secretRef: {name, key}}`.
-        with: Arc<Value>,
+        with: JsonText,
         /// How bytes become payloads.
         decode: Decode,
     },
@@ -119,7 +119,7 @@ pub struct Stage {
     /// Steps, in order.
     pub steps: Vec<Step>,
     /// Where messages go, by the sink's name. All whose `when` holds; `otherwise` when none does.
-    pub outputs: BTreeMap<String, Box<Output>>,
+    pub outputs: LiteMap<String, Box<Output>>,
     /// Edges of the error branch (`error-<name>`). Empty: straight to the dead letters.
     pub on_error: Vec<Subject>,
 }
@@ -130,44 +130,49 @@ pub struct Stage {
 pub struct Input {
     /// The contract, or the type that the compiler inferred. Expressions are compiled against it, in
     /// the compiler and in the runtime alike.
-    pub schema: Schema,
+    pub schema: JsonText,
     /// Whether each message is checked against it on arrival (a contract), or was proved (inferred).
     pub check: bool,
     /// The field path in the Flow of what the schema comes from, such as `spec.source.contract`.
     pub path: String,
 }
 
-/// A JSON Schema that a plan carries: its text, which takes a tenth of the memory of a tree of maps.
+/// A JSON value that a plan carries: its text, which takes a tenth of the memory of a tree of maps.
 /// Clones share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Schema(Arc<str>);
+pub struct JsonText(Arc<str>);
 
-impl Schema {
-    /// The schema, to look into.
+impl JsonText {
+    /// The value, to look into.
     pub fn value(&self) -> Value {
         self.0.parse().expect("it was made from a value")
     }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
-impl From<&Value> for Schema {
+impl From<&Value> for JsonText {
     fn from(value: &Value) -> Self {
         Self(value.to_string().into())
     }
 }
 
-impl From<Value> for Schema {
+impl From<Value> for JsonText {
     fn from(value: Value) -> Self {
         Self::from(&value)
     }
 }
 
-impl Serialize for Schema {
+impl Serialize for JsonText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.value().serialize(serializer)
     }
 }
 
-impl<'de> Deserialize<'de> for Schema {
+impl<'de> Deserialize<'de> for JsonText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Value::deserialize(deserializer).map(Self::from)
     }
@@ -252,7 +257,7 @@ pub enum Target {
         /// The topic's name.
         topic: String,
         /// Its contract, checked on every message before it is published.
-        contract: Schema,
+        contract: JsonText,
         /// `e.<reader>.in` of this tenant's readers, and `x.<topic>` while it is shared. Sorted.
         /// Empty: nobody reads; messages are counted and dropped.
         publish: Vec<Subject>,
@@ -267,7 +272,7 @@ pub enum Target {
         builtin: String,
         /// Its parameters, proved against its schema. `{secretRef: {name, key}}` and `{expr: VRL}`
         /// stand where the schema allows them.
-        with: Arc<Value>,
+        with: JsonText,
         /// How hard it tries.
         retries: Retries,
     },

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::program::{Scale, Source, Target};
+use crate::program::{JsonText, Scale, Source, Target};
 use crate::{FlowId, Program};
 
 /// Runtimes in one namespace, with what they need and nothing else.
@@ -58,10 +58,10 @@ impl Workload {
 
 impl Program {
     /// The path of its webhook, if its source is one.
-    pub fn webhook(&self) -> Option<&str> {
+    pub fn webhook(&self) -> Option<String> {
         match &self.source {
             Source::Connector { builtin, with, .. } if builtin == "webhook" => {
-                with.get("path")?.as_str()
+                Some(with.value().get("path")?.as_str()?.to_owned())
             }
             _ => None,
         }
@@ -71,21 +71,21 @@ impl Program {
     pub fn secrets(&self) -> BTreeSet<(String, String)> {
         let mut found = BTreeSet::new();
         for with in self.parameters() {
-            gather(with, &mut found);
+            gather(&with, &mut found);
         }
         found
     }
 
     /// TCP ports of the addresses that its connectors call (`url`, http or https).
     fn ports(&self) -> BTreeSet<u16> {
-        let urls = self
-            .parameters()
-            .filter_map(|with| with.get("url")?.as_str());
-        urls.filter_map(port).collect()
+        let parameters = self.parameters();
+        parameters
+            .filter_map(|with| port(with.get("url")?.as_str()?))
+            .collect()
     }
 
     /// The parameters of all connectors.
-    fn parameters(&self) -> impl Iterator<Item = &Value> {
+    fn parameters(&self) -> impl Iterator<Item = Value> {
         let source = match &self.source {
             Source::Connector { with, .. } => Some(with),
             Source::Topic { .. } => None,
@@ -98,7 +98,7 @@ impl Program {
             Target::Deliver { with, .. } => Some(with),
             Target::Edge(_) | Target::Topic { .. } => None,
         });
-        source.into_iter().chain(sinks).map(AsRef::as_ref)
+        source.into_iter().chain(sinks).map(JsonText::value)
     }
 }
 

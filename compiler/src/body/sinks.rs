@@ -1,8 +1,8 @@
 //! Where messages go.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use litemap::LiteMap;
 use serde_json::json;
 use vrsky_crds::flow::{Delivery, Retries, Sink};
 use vrsky_crds::values::Duration;
@@ -101,7 +101,7 @@ impl Body<'_, '_> {
         );
         let target = Target::Deliver {
             builtin: connection.builtin.to_owned(),
-            with: Arc::new(with),
+            with: with.into(),
             retries: self.retries(sink.delivery.as_ref()),
         };
         if fused {
@@ -129,7 +129,7 @@ impl Body<'_, '_> {
                     path: path.to_string(),
                 },
                 steps,
-                outputs: BTreeMap::from([(name.to_owned(), Box::new(deliver))]),
+                outputs: LiteMap::from_iter([(name.to_owned(), Box::new(deliver))]),
                 on_error: on_error.to_vec(),
             }),
         );
@@ -291,7 +291,7 @@ impl Body<'_, '_> {
                 steps: Vec::new(),
                 target: Target::Deliver {
                     builtin: connection.builtin.to_owned(),
-                    with: Arc::new(with),
+                    with: with.into(),
                     retries: self.retries(sink.delivery.as_ref()),
                 },
             };
@@ -305,7 +305,7 @@ impl Body<'_, '_> {
                         path: path.to_string(),
                     },
                     steps: Vec::new(),
-                    outputs: BTreeMap::from([(name.clone(), Box::new(deliver))]),
+                    outputs: LiteMap::from_iter([(name.clone(), Box::new(deliver))]),
                     on_error: Vec::new(),
                 }),
             );

@@ -1,7 +1,5 @@
 //! Where messages come from, and what they look like.
 
-use std::sync::Arc;
-
 use serde_json::{Value as Json, json};
 use vrsky_crds::flow::Decode;
 use vrsky_plan::program::{self, Input};
@@ -118,7 +116,7 @@ impl Body<'_, '_> {
         Some(Arrived {
             source: program::Source::Connector {
                 builtin: connection.builtin.to_owned(),
-                with: Arc::new(with),
+                with: with.into(),
                 decode,
             },
             input: Input {

@@ -1,5 +1,6 @@
 //! Which program each flow runs: the new one, or the one that runs.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -84,7 +85,7 @@ fn collisions(
     drafts: &BTreeMap<usize, Arc<Program>>,
     held: &BTreeMap<usize, Arc<Program>>,
 ) -> Vec<(usize, usize, String)> {
-    let mut taken: BTreeMap<(&TenantName, &str), usize> = BTreeMap::new();
+    let mut taken: BTreeMap<(&TenantName, String), usize> = BTreeMap::new();
     let mut found = Vec::new();
     // What is held cannot give way, so it comes first.
     for (programs, gives_way) in [(held, false), (drafts, true)] {
@@ -95,11 +96,13 @@ fn collisions(
             else {
                 continue;
             };
-            match taken.get(&(&flow.tenant, path)) {
-                Some(other) if gives_way => found.push((flow.object, *other, path.to_owned())),
-                Some(_) => {}
-                None => {
-                    taken.insert((&flow.tenant, path), flow.object);
+            match taken.entry((&flow.tenant, path)) {
+                Entry::Occupied(other) if gives_way => {
+                    found.push((flow.object, *other.get(), other.key().1.clone()));
+                }
+                Entry::Occupied(_) => {}
+                Entry::Vacant(free) => {
+                    free.insert(flow.object);
                 }
             }
         }

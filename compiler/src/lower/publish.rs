@@ -41,8 +41,8 @@ pub(crate) fn fill(signatures: &Signatures, forbidden: &Forbidden, programs: Pro
             return ((tenant, flow), program);
         }
         let mut filled = Arc::unwrap_or_clone(program);
-        let stages = filled.stages.values_mut();
-        for output in stages.flat_map(|stage| stage.outputs.values_mut()) {
+        let stages = filled.stages.iter_mut();
+        for (_, output) in stages.flat_map(|(_, stage)| stage.outputs.iter_mut()) {
             if let Target::Topic {
                 topic,
                 publish,

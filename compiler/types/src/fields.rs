@@ -1,7 +1,5 @@
 //! The `fields` shorthand: `{id: string, tags: "[]string", email: optional string}`.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
 use crate::FieldError;
@@ -22,7 +20,9 @@ const TYPES: [&str; 8] = [
 const LISTS: usize = 8;
 
 /// The closed object schema that the fields stand for.
-pub(crate) fn schema(fields: &BTreeMap<String, String>) -> Result<Value, Vec<FieldError>> {
+pub(crate) fn schema<'a>(
+    fields: impl IntoIterator<Item = (&'a String, &'a String)>,
+) -> Result<Value, Vec<FieldError>> {
     let mut properties = Map::new();
     let mut required = Vec::new();
     let mut errors = Vec::new();

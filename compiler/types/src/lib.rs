@@ -12,7 +12,6 @@ mod shape;
 mod subsume;
 mod validator;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vrl::value::{Kind, Value};
@@ -165,8 +164,8 @@ impl Contract {
     /// The schema that the `fields` shorthand stands for: a closed object. Types are `string`,
     /// `integer`, `number`, `boolean`, `timestamp` (RFC 3339), `object` (open), `any` and lists such
     /// as `[]string`; `optional` in front means absent or null.
-    pub fn schema_of_fields(
-        fields: &BTreeMap<String, String>,
+    pub fn schema_of_fields<'a>(
+        fields: impl IntoIterator<Item = (&'a String, &'a String)>,
     ) -> Result<serde_json::Value, Vec<FieldError>> {
         fields::schema(fields)
     }

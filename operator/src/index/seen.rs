@@ -73,6 +73,7 @@ impl Seen {
             status = said
                 .and_then(|said| serde_json::from_value(said).ok())
                 .unwrap_or_default();
+            status.conditions.shrink_to_fit();
             let text = document(key.kind, &object);
             match before {
                 Some(seen) if *seen.text == *text => Arc::clone(&seen.text),

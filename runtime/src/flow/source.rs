@@ -48,7 +48,7 @@ impl Source {
         else {
             return Ok(None);
         };
-        let source = connectors::Source::open(builtin, with, *decode, context)?;
+        let source = connectors::Source::open(builtin, &with.value(), *decode, context)?;
         Ok(Some(Self {
             of: program.source.clone(),
             max_payload: program.max_payload,

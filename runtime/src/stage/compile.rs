@@ -85,13 +85,13 @@ impl Stage {
                         None => Arc::new(Delivery {
                             sink: connectors::Sink::open(
                                 builtin,
-                                with,
+                                &with.value(),
                                 &arriving,
                                 context,
                                 &output.path,
                             )?,
                             builtin: builtin.clone(),
-                            with: Arc::clone(with),
+                            with: with.clone(),
                             retries: *retries,
                             failing: AtomicBool::new(false),
                         }),
@@ -132,17 +132,17 @@ impl Output {
     fn same_sink(
         &self,
         builtin: &str,
-        with: &serde_json::Value,
+        with: &program::JsonText,
         retries: &program::Retries,
     ) -> Option<Arc<Delivery>> {
         let Target::Deliver(delivery) = &self.target else {
             return None;
         };
         let same = delivery.builtin == builtin
-            && *delivery.with == *with
+            && delivery.with == *with
             && &delivery.retries == retries
             // An expression in the parameters is compiled against the type that arrives.
-            && !with.to_string().contains("\"expr\"");
+            && !with.as_str().contains("\"expr\"");
         same.then(|| Arc::clone(delivery))
     }
 }
@@ -173,7 +173,7 @@ fn compile_steps(steps: &[program::Step], input: &Type) -> Result<(Vec<Step>, Ty
     Ok((compiled, r#type))
 }
 
-fn contract(schema: &program::Schema, path: &str) -> Result<Contract, Blocked> {
+fn contract(schema: &program::JsonText, path: &str) -> Result<Contract, Blocked> {
     Contract::new(schema.value()).map_err(|error| Blocked {
         reason: format!("the schema cannot be used: {error}"),
         path: Some(path.to_owned()),

@@ -203,7 +203,8 @@ async fn the_error_branch_comes_before_the_dead_letters() {
                 "review".to_owned(),
                 output("review", Condition::Always, review),
             )]
-            .into();
+            .into_iter()
+            .collect();
             program.stages.insert(edge, stage);
         });
     world.put(program.clone()).await;

@@ -24,7 +24,7 @@ pub fn program(name: &str) -> Program {
             path: "spec.source.contract".to_owned(),
         },
         steps: Vec::new(),
-        outputs: BTreeMap::new(),
+        outputs: [].into_iter().collect(),
         on_error: Vec::new(),
     };
     Program {
@@ -38,7 +38,9 @@ pub fn program(name: &str) -> Program {
         source: Source::Topic {
             topic: "acme/numbers".to_owned(),
         },
-        stages: BTreeMap::from([(EdgeName::ingress(), Box::new(stage))]),
+        stages: [(EdgeName::ingress(), Box::new(stage))]
+            .into_iter()
+            .collect(),
         dead_letter_seconds: 600,
         max_payload: 65_536,
         partitions: 1,
@@ -106,8 +108,8 @@ pub trait Build: Sized {
             stage.subject = subject;
             stage.steps.clear();
             stage.input.check = false;
-            stage.outputs =
-                BTreeMap::from([(name.to_owned(), output(name, Condition::Always, target))]);
+            let only = (name.to_owned(), output(name, Condition::Always, target));
+            stage.outputs = [only].into_iter().collect();
             program.stages.insert(edge, stage);
         })
     }

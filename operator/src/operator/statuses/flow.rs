@@ -80,7 +80,8 @@ impl Operator {
 
     /// Where a flow's webhook is reached: `<base>/<tenant>/<path>`.
     fn url(&self, program: &Program, workload: &str) -> Option<String> {
-        let path = program.webhook()?.trim_start_matches('/');
+        let path = program.webhook()?;
+        let path = path.trim_start_matches('/');
         let base = self.config.webhooks.url.as_ref().map_or_else(
             || {
                 let namespace = program.flow.namespace();
