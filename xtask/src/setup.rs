@@ -22,6 +22,7 @@ const COMPILER: &str = "apt-get install build-essential";
 /// Everything that `cargo xtask test` needs.
 pub(crate) fn run() -> anyhow::Result<()> {
     step::require("cc", COMPILER)?;
+    step::require("make", COMPILER)?;
     step::require("python3", PYTHON)?;
     step::require("git", GIT)?;
     pinned_nats_server()?;
