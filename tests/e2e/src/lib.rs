@@ -13,6 +13,7 @@ pub mod event;
 pub mod folder;
 pub mod fulfilment;
 pub mod git;
+pub mod gitops;
 pub mod image;
 pub mod installed;
 pub mod ledger;

@@ -1,5 +1,6 @@
 //! Processes: signals, and what `/proc` says of them.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,12 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 /// `USER_HZ`: the unit of times in `/proc`, the same on every Linux (proc(5)).
 const TICKS_PER_SECOND: f64 = 100.0;
+
+/// A port of 127.0.0.1 that nobody listens at.
+pub fn free_port() -> anyhow::Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0").context("no port is free")?;
+    Ok(listener.local_addr()?.port())
+}
 
 /// Ends a process as a crash would: SIGKILL.
 pub fn kill(pid: u32) -> anyhow::Result<()> {

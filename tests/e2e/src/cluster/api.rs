@@ -9,7 +9,8 @@ use tempfile::TempDir;
 
 use super::daemon;
 use super::kubectl::Kubectl;
-use super::plane::{Plane, free_port};
+use super::plane::Plane;
+use crate::process::free_port;
 
 /// What [`Api::with_controllers`] adds: owned objects go with their owner, namespaces end, service
 /// accounts exist, roles aggregate, CRDs' quotas count.

@@ -1,16 +1,16 @@
 //! etcd and the API server, which both levels have in common.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use serde_json::json;
 
 use super::kubectl::Kubectl;
 use super::programs::KUBERNETES;
 use super::{certificates, daemon};
+use crate::process::free_port;
 
 /// How long a program of the control plane may take to be ready, on a busy machine.
 const START: Duration = Duration::from_mins(1);
@@ -190,12 +190,6 @@ impl Plane {
         // JSON is YAML, and clients of all languages read it as such.
         config.to_string()
     }
-}
-
-/// A port that nobody listens at.
-pub(super) fn free_port() -> anyhow::Result<u16> {
-    let listener = TcpListener::bind("127.0.0.1:0").context("no port is free")?;
-    Ok(listener.local_addr()?.port())
 }
 
 /// Whether the API server of a folder says that it is ready.

@@ -5,30 +5,14 @@
 
 mod argocd;
 
-use std::process::Command;
-
 use serde_json::Value;
-use vrsky_e2e::installed::{Installed, SOON};
-use vrsky_e2e::poster::Poster;
-use vrsky_e2e::{Answer, Receiver, Repository, program, warehouse};
-
-use crate::argocd::ArgoCd;
-
-/// What a tenant's repository is synchronised by: what the command prints.
-fn sync(repository: &str) -> String {
-    let output = Command::new(program::vrsky().unwrap())
-        .args(["tenant", "bootstrap", "acme", "--argocd", "--repository"])
-        .arg(repository)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
+use vrsky_e2e::gitops::{self, Controllers, Scene};
+use vrsky_e2e::{Installed, warehouse};
 
 /// The Application of a story.
 struct Application<'a> {
     installed: &'a Installed,
-    argocd: &'a ArgoCd,
+    argocd: &'a Controllers,
 }
 
 impl Application<'_> {
@@ -81,43 +65,36 @@ impl Application<'_> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_pushed_runs_and_a_broken_commit_is_degraded() {
-    let installed = Installed::fresh().await.unwrap();
+    let scene = Scene::fresh().await.unwrap();
+    let Scene {
+        installed,
+        receiver,
+        repository,
+    } = &scene;
     let kubectl = installed.kubectl();
-    let receiver = Receiver::listen(&installed.host(), false).await.unwrap();
-    receiver.answer(warehouse::PATH, Answer::status(200));
-    let repository = Repository::serve().await.unwrap();
-    let argocd = ArgoCd::start(kubectl).await.unwrap();
+    let argocd = argocd::start(kubectl).await.unwrap();
     let application = Application {
-        installed: &installed,
+        installed,
         argocd: &argocd,
     };
 
     // Pushed: the Application is healthy, and by then messages flow.
-    let first = warehouse::version(&receiver, "1");
+    let first = warehouse::version(receiver, "1");
     let commit = repository.push("orders.yaml", &first).await.unwrap();
-    kubectl.apply(&sync(repository.url())).unwrap();
-    // So that the next story clears it away, whatever happens to this one.
-    kubectl
-        .run(&["label", "namespace", "acme", "vrsky.io/story=true"])
-        .unwrap();
+    let sync = gitops::bootstrap("--argocd", repository).unwrap();
+    scene.synchronise(&sync).unwrap();
     application.is(&commit, "Healthy").await;
-    let service = installed.service("acme", "vrsky-runtime").unwrap();
-    let poster = Poster::to(format!("{service}/acme/orders"));
-    warehouse::post(&poster, 0..100).await.unwrap();
-    let arrived = warehouse::arrived(&installed, &receiver, warehouse::PATH, 0..100);
-    arrived.await.unwrap();
+    scene.pass(0..100).await.unwrap();
 
     // A field that no contract declares: Degraded, with the diagnostic; the first version runs on.
-    let wrong = warehouse::version(&receiver, ".versoin");
+    let wrong = warehouse::version(receiver, ".versoin");
     let commit = repository.push("orders.yaml", &wrong).await.unwrap();
     let degraded = application.is(&commit, "Degraded").await;
     let flow = &degraded["status"]["resources"][0];
     assert_eq!(flow["health"]["status"], "Degraded", "{degraded:#}");
     let message = flow["health"]["message"].as_str().unwrap();
     assert!(message.contains("versoin"), "{message}");
-    warehouse::post(&poster, 100..200).await.unwrap();
-    let arrived = warehouse::arrived(&installed, &receiver, warehouse::PATH, 0..200);
-    arrived.await.unwrap();
+    scene.pass(100..200).await.unwrap();
 
     // Reverted: healed.
     let commit = repository.revert().await.unwrap();
@@ -175,10 +152,7 @@ async fn what_is_pushed_runs_and_a_broken_commit_is_degraded() {
     assert_eq!(topics(), serde_json::json!([]));
 
     // Where the platform refuses what no other object could cure, Argo CD's own message says why.
-    let refusing = "--set=admission.warnings.enabled=true,admission.warnings.refuse=true";
-    installed.install(&[refusing]).unwrap();
-    let is_refused = || kubectl.try_apply(&wrong).is_err().then_some(());
-    vrsky_e2e::until(SOON, is_refused).await.unwrap();
+    scene.refuse(&wrong).await.unwrap();
     let commit = repository.push("orders.yaml", &wrong).await.unwrap();
     let why = application.failed(&commit).await;
     for part in ["error[VRS0402] spec.steps[0].map: ", ".versoin"] {

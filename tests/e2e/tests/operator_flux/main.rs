@@ -4,32 +4,21 @@
     clippy::similar_names,
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stderr,
     missing_docs
 )]
 
 mod flux;
 
-use std::process::Command;
-
 use serde_json::Value;
-use vrsky_e2e::installed::{Installed, SOON, condition};
-use vrsky_e2e::poster::Poster;
-use vrsky_e2e::{Answer, Receiver, Repository, program, warehouse};
-
-use crate::flux::Flux;
+use vrsky_e2e::gitops::{self, Scene};
+use vrsky_e2e::installed::condition;
+use vrsky_e2e::{Repository, warehouse};
 
 const KUSTOMIZATION: &str = "kustomization.kustomize.toolkit.fluxcd.io/flows";
 
-/// What a tenant's repository is synchronised by: what the command prints, but sooner.
-fn sync(repository: &str) -> String {
-    let output = Command::new(program::vrsky().unwrap())
-        .args(["tenant", "bootstrap", "acme", "--flux", "--repository"])
-        .arg(repository)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let sync = String::from_utf8(output.stdout).unwrap();
+/// What a tenant's repository is synchronised by, but sooner.
+fn sync(repository: &Repository) -> String {
+    let sync = gitops::bootstrap("--flux", repository).unwrap();
     sync.replace("interval: 1m", "interval: 1s")
         .replace("retryInterval: 1s", "retryInterval: 5s")
 }
@@ -44,12 +33,14 @@ fn has_tried(kustomization: &Value, commit: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
-    let installed = Installed::fresh().await.unwrap();
+    let scene = Scene::fresh().await.unwrap();
+    let Scene {
+        installed,
+        receiver,
+        repository,
+    } = &scene;
     let kubectl = installed.kubectl();
-    let receiver = Receiver::listen(&installed.host(), false).await.unwrap();
-    receiver.answer(warehouse::PATH, Answer::status(200));
-    let repository = Repository::serve().await.unwrap();
-    let flux = Flux::start(kubectl).await.unwrap();
+    let flux = flux::start(kubectl).await.unwrap();
     let tried = async |commit: &str| {
         let tried = installed.until("acme", KUSTOMIZATION, |it| has_tried(it, commit));
         tried
@@ -58,27 +49,19 @@ async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
     };
 
     // Pushed: the Kustomization is ready, and by then messages flow.
-    let first = warehouse::version(&receiver, "1");
+    let first = warehouse::version(receiver, "1");
     let commit = repository.push("orders.yaml", &first).await.unwrap();
-    kubectl.apply(&sync(repository.url())).unwrap();
-    // So that the next story clears it away, whatever happens to this one.
-    kubectl
-        .run(&["label", "namespace", "acme", "vrsky.io/story=true"])
-        .unwrap();
+    scene.synchronise(&sync(repository)).unwrap();
     let kustomization = tried(&commit).await;
     let ready = condition(&kustomization, "Ready");
     assert_eq!(ready["status"], "True", "{ready:#}\n{}", flux.logs());
     let flow_now = kubectl.get(&["-n", "acme", "flow/orders"]).unwrap();
     assert_eq!(condition(&flow_now, "Ready")["status"], "True");
-    let service = installed.service("acme", "vrsky-runtime").unwrap();
-    let poster = Poster::to(format!("{service}/acme/orders"));
-    warehouse::post(&poster, 0..100).await.unwrap();
-    let arrived = warehouse::arrived(&installed, &receiver, warehouse::PATH, 0..100);
-    arrived.await.unwrap();
+    scene.pass(0..100).await.unwrap();
 
     // A field that no contract declares: it fails at once, not when the time to wait is over; the
     // Flow says why; the first version runs on.
-    let wrong = warehouse::version(&receiver, ".versoin");
+    let wrong = warehouse::version(receiver, ".versoin");
     let commit = repository.push("orders.yaml", &wrong).await.unwrap();
     let kustomization = tried(&commit).await;
     let ready = condition(&kustomization, "Ready");
@@ -102,9 +85,7 @@ async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
         })
     });
     beside.await.unwrap();
-    warehouse::post(&poster, 100..200).await.unwrap();
-    let arrived = warehouse::arrived(&installed, &receiver, warehouse::PATH, 0..200);
-    arrived.await.unwrap();
+    scene.pass(100..200).await.unwrap();
 
     // Reverted: healed.
     let commit = repository.revert().await.unwrap();
@@ -125,10 +106,7 @@ async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
     assert_eq!(condition(&kustomization, "Ready")["status"], "True");
 
     // Where the platform refuses what no other object could cure, Flux's own message says why.
-    let refusing = "--set=admission.warnings.enabled=true,admission.warnings.refuse=true";
-    installed.install(&[refusing]).unwrap();
-    let is_refused = || kubectl.try_apply(&wrong).is_err().then_some(());
-    vrsky_e2e::until(SOON, is_refused).await.unwrap();
+    scene.refuse(&wrong).await.unwrap();
     let commit = repository.push("orders.yaml", &wrong).await.unwrap();
     let kustomization = tried(&commit).await;
     let ready = condition(&kustomization, "Ready");

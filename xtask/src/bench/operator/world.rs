@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use vrsky_e2e::cluster::{Api, Client};
+use vrsky_e2e::process::free_port;
 use vrsky_e2e::{cache, chart, process};
 
 use super::super::compile::release;
@@ -316,11 +317,6 @@ async fn nats_server(api: &Api, store: &Path, port: u16) -> anyhow::Result<Comma
     let mut command = Command::new(cache::nats_server()?);
     command.arg("-c").arg(config);
     Ok(command)
-}
-
-fn free_port() -> anyhow::Result<u16> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-    Ok(listener.local_addr()?.port())
 }
 
 /// A child, ended when dropped.
