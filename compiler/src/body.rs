@@ -62,7 +62,7 @@ impl Body<'_, '_> {
 /// lists of topics are empty; who reads is known when all flows are lowered.
 pub(crate) fn draft(context: Context<'_>, flow: &Flow, reports: &mut Reports) -> Option<Program> {
     let object = &context.objects[flow.object];
-    let spec = object.flow()?;
+    let spec = &*object.body()?;
     let tenant = context.signatures.tenants.get(&flow.tenant)?;
     let mut body = Body {
         context,

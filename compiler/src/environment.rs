@@ -1,8 +1,9 @@
 //! What the bodies of a tenant's flows may look at: as long as it is the same, so are they.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use litemap::LiteMap;
 use vrsky_plan::TenantName;
 
 use crate::contract::Contract;
@@ -15,7 +16,7 @@ use crate::{Repository, World};
 #[derive(Debug, Default)]
 pub(crate) struct Environments {
     repository: Option<Repository>,
-    tenants: BTreeMap<TenantName, Environment>,
+    tenants: LiteMap<TenantName, Box<Environment>>,
 }
 
 /// All that a tenant's bodies see beside themselves, but for places in texts, which only findings
@@ -50,7 +51,7 @@ impl Environments {
         reports: &Reports,
     ) -> Self {
         let tenants = signatures.tenants.iter();
-        let mut environments: BTreeMap<TenantName, Environment> = tenants
+        let mut environments: LiteMap<TenantName, Box<Environment>> = tenants
             .map(|(name, tenant)| {
                 let environment = Environment {
                     tenant: tenant.clone(),
@@ -58,7 +59,7 @@ impl Environments {
                     connectors: Vec::new(),
                     granted: Vec::new(),
                 };
-                (name.clone(), environment)
+                (name.clone(), Box::new(environment))
             })
             .collect();
         for ((owner, name), topic) in &signatures.topics {

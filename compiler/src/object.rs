@@ -1,7 +1,7 @@
 //! Objects: what one YAML document says, with a way back to its text.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use vrsky_crds::{ConnectorSpec, FlowSpec, GrantSpec, TenantSpec, TopicSpec};
 use vrsky_plan::TenantName;
@@ -30,17 +30,30 @@ pub(crate) struct Object {
     pub(crate) stopped: bool,
     /// `None`: it could not be read.
     pub(crate) spec: Option<Arc<Spec>>,
+    /// Where `spec` was read, if not in `source`: an earlier text.
+    pub(crate) restored: Option<Box<Source>>,
 }
 
 /// What an object says, with what can be made of it alone. Shared, since an object that did not
-/// change is not read again.
+/// change is not read again. Most are flows, which need little room.
 #[derive(Debug)]
 pub(crate) enum Spec {
-    Tenant(TenantSpec),
-    Topic(TopicSpec, Result<Arc<Contract>, Vec<Issue>>),
-    Connector(ConnectorSpec),
-    Grant(GrantSpec),
-    Flow(FlowSpec),
+    Tenant(Box<TenantSpec>),
+    Topic(Box<TopicSpec>, Result<Arc<Contract>, Vec<Issue>>),
+    Connector(Box<ConnectorSpec>),
+    Grant(Box<GrantSpec>),
+    Flow(Flow),
+}
+
+/// What others may see of a flow, and its body.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    /// The topic that it reads.
+    pub(crate) reads: Option<String>,
+    /// Sinks with the topics to which they write; of a flow that reads one.
+    pub(crate) writes: Vec<(String, String)>,
+    /// Until somebody has taken it: a body is typed once, and it is the most that is known of a flow.
+    body: Mutex<Option<Box<FlowSpec>>>,
 }
 
 /// Where an object stands. The tree is not kept: it is made again when a place is to be shown.
@@ -71,17 +84,40 @@ impl Object {
         format!("{}/{}", self.namespace, self.name)
     }
 
-    pub(crate) fn flow(&self) -> Option<&FlowSpec> {
+    pub(crate) fn flow(&self) -> Option<&Flow> {
         match self.spec.as_deref() {
             Some(Spec::Flow(flow)) => Some(flow),
             _ => None,
         }
     }
 
+    /// All that a flow says; read again where somebody has taken it before.
+    pub(crate) fn body(&self) -> Option<Box<FlowSpec>> {
+        let mut body = self.flow()?.body.lock().ok();
+        body.as_mut().and_then(|body| body.take()).or_else(|| {
+            let source = self.restored.as_deref().unwrap_or(&self.source);
+            let (mut json, _) = yaml::to_json(&source.tree()?);
+            serde_json::from_value(json.get_mut("spec")?.take()).ok()
+        })
+    }
+
     pub(crate) fn connector(&self) -> Option<&ConnectorSpec> {
         match self.spec.as_deref() {
             Some(Spec::Connector(connector)) => Some(connector),
             _ => None,
+        }
+    }
+}
+
+impl From<Box<FlowSpec>> for Flow {
+    fn from(body: Box<FlowSpec>) -> Self {
+        let reads = body.source.topic.clone();
+        let sinks = body.sinks.iter().filter(|_| reads.is_some());
+        let writes = sinks.filter_map(|(name, sink)| Some((name.clone(), sink.topic.clone()?)));
+        Self {
+            writes: writes.collect(),
+            reads,
+            body: Mutex::new(Some(body)),
         }
     }
 }

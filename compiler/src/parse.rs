@@ -148,6 +148,7 @@ fn restore(objects: &mut Vec<(Object, Vec<Issue>)>, document: &Document) {
         text: Arc::clone(before),
     };
     for (mut earlier, _) in file.parse().0 {
+        let restored = Some(Box::new(earlier.source.clone()));
         // Labels lead into the text that people see.
         earlier.source.text = Arc::clone(&document.text);
         earlier.source.range = 0..0;
@@ -159,9 +160,13 @@ fn restore(objects: &mut Vec<(Object, Vec<Issue>)>, document: &Document) {
         match same {
             Some(found) if !is_read(found) && !found.0.stopped && earlier.spec.is_some() => {
                 found.0.spec = earlier.spec;
+                found.0.restored = restored;
             }
             Some(_) => {}
-            None => objects.push((earlier, Vec::new())),
+            None => {
+                earlier.restored = restored;
+                objects.push((earlier, Vec::new()));
+            }
         }
     }
 }

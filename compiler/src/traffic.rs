@@ -108,21 +108,20 @@ pub(crate) fn forbidden(signatures: &Signatures, programs: &Programs) -> Forbidd
 
 /// The hops that a flow's manifest says.
 fn written(world: &World, objects: &[Object], signatures: &Signatures, flow: &Flow) -> Vec<Hop> {
-    let Some(spec) = objects[flow.object].flow() else {
+    let Some(said) = objects[flow.object].flow() else {
         return Vec::new();
     };
-    let Some(Ok(read)) = spec
-        .source
-        .topic
+    let Some(Ok(read)) = said
+        .reads
         .as_ref()
         .map(|topic| resolve::read(world, signatures, flow, topic))
     else {
         return Vec::new();
     };
-    spec.sinks
+    said.writes
         .iter()
-        .filter_map(|(sink, written)| {
-            let (owner, name) = resolve::split(&flow.tenant, written.topic.as_ref()?);
+        .filter_map(|(sink, topic)| {
+            let (owner, name) = resolve::split(&flow.tenant, topic);
             (owner == flow.tenant.as_str()).then(|| Hop {
                 tenant: flow.tenant.clone(),
                 flow: flow.id.clone(),

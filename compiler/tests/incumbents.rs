@@ -97,6 +97,25 @@ fn a_flow_that_cannot_change_keeps_what_runs_now() {
 }
 
 #[test]
+fn a_body_that_stands_only_in_an_earlier_text_is_typed_as_often_as_needed() {
+    let mut compiler = Compiler::default();
+    let whole = flow("hook", "/in");
+    let larger = TENANT.replace("quotas", "payload: {max: 1Mi}, quotas");
+    let mut payloads = Vec::new();
+    for tenant in [TENANT, &larger] {
+        let mut world = world(
+            &[("f.yaml", "kind: Flow\nmetadata: {"), ("t.yaml", tenant)],
+            &[],
+        );
+        world.documents[0].before = Some(whole.as_str().into());
+        let (once, again) = (compile(&world), compiler.compile(&world));
+        assert_eq!(once.plan, again.plan);
+        payloads.push(program(&again, "hook").max_payload);
+    }
+    assert_eq!(payloads, [512 << 10, 1 << 20]);
+}
+
+#[test]
 fn a_topic_that_another_tenant_still_reads_is_no_newcomer() {
     let globex = "apiVersion: vrsky.io/v1alpha1\nkind: Tenant\nmetadata: {name: globex}\nspec: {namespaces: [globex], quotas: {topics: 1}}\n";
     let topic = |name: &str| {

@@ -155,7 +155,7 @@ impl Writer {
             } else {
                 // Whoever put it there, a restored backup say. Nobody can add another one meanwhile:
                 // the API server refuses that while an object is being deleted.
-                let mut others = seen.metadata.finalizers.unwrap_or_default();
+                let mut others = seen.metadata.finalizers.into_vec();
                 others.retain(|one| one != FINALIZER);
                 let change = json!({"metadata": {"uid": seen.metadata.uid, "finalizers": others}});
                 (PatchParams::default(), Patch::Merge(change))

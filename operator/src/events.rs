@@ -100,10 +100,11 @@ impl Recorder {
 
 /// The Kustomization that applied an object, if Flux did, from the object's own namespace: anybody can
 /// write labels, but only there.
-pub fn kustomization(seen: &Seen) -> Option<String> {
+pub fn kustomization(key: &Key, seen: &Seen) -> Option<String> {
     let [name, namespace] = ["name", "namespace"].map(|it| {
         let label = format!("kustomize.toolkit.fluxcd.io/{it}");
-        seen.label(&label).map(str::to_owned)
+        seen.label(&label)
     });
-    name.filter(|_| namespace.is_some() && namespace == seen.metadata.namespace)
+    let is_own = namespace == Some(&key.namespace) && !key.namespace.is_empty();
+    name.filter(|_| is_own).map(str::to_owned)
 }

@@ -4,7 +4,9 @@
 //! a newer version is seen like the others, and the compiler says what is wrong with it.
 
 mod key;
+mod metadata;
 mod seen;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,7 +19,11 @@ use vrsky_crds::status::Status;
 use crate::kinds::Kind;
 
 pub use key::Key;
+pub use metadata::Metadata;
 pub use seen::{Seen, document};
+pub use told::Told;
+
+use told::Phrases;
 
 /// What an event changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +53,8 @@ pub struct Index {
     kinds: BTreeSet<Kind>,
     /// Boxed: looking for a key passes by what else there is.
     objects: BTreeMap<Key, Box<Seen>>,
+    /// What statuses say.
+    phrases: Phrases,
     /// Kinds whose first list is complete.
     ready: BTreeSet<Kind>,
     /// What a list that is under way has brought so far.
@@ -65,6 +73,7 @@ impl Index {
         Self {
             kinds,
             objects: BTreeMap::new(),
+            phrases: Phrases::default(),
             ready: BTreeSet::new(),
             listing: BTreeMap::new(),
             unsettled: BTreeSet::new(),
@@ -230,39 +239,38 @@ impl Index {
     /// brought it.
     pub fn told(&mut self, key: &Key, status: Status) {
         if let Some(seen) = self.objects.get_mut(key) {
-            seen.status = status;
+            seen.told = Told::new(status, &mut self.phrases);
         }
     }
 
     /// Notes the metadata that a write of ours has left, so that the watch brings no news with it;
     /// unless somebody has changed the object meanwhile, which the watch is to bring.
     pub fn wrote(&mut self, key: &Key, metadata: ObjectMeta) {
+        let metadata = Metadata::from(metadata);
         if let Some(seen) = self.objects.get_mut(key)
             && seen.metadata.uid == metadata.uid
             && seen.metadata.generation == metadata.generation
         {
-            seen.metadata = ObjectMeta {
-                managed_fields: None,
-                ..metadata
-            };
+            seen.metadata = metadata;
         }
         self.note(key);
     }
 
     fn put(&mut self, key: &Key, object: DynamicObject) -> Change {
         let before = self.objects.get(key).map(AsRef::as_ref);
-        let same_version = before
-            .is_some_and(|seen| seen.metadata.resource_version == object.metadata.resource_version);
+        let version = object.metadata.resource_version.as_deref();
+        let same_version =
+            before.is_some_and(|seen| Some(&*seen.metadata.resource_version) == version);
         if same_version {
             return Change::Nothing;
         }
-        let seen = Box::new(Seen::of(key, object, before));
+        let seen = Box::new(Seen::of(key, object, before, &mut self.phrases));
         if key.kind.is_ours() && before.is_none_or(|it| !Arc::ptr_eq(&it.text, &seen.text)) {
             self.unjudged.insert(key.clone());
         }
         let change = match before {
             Some(before) if !seen.matters(key.kind, before) => {
-                if before.status == seen.status {
+                if before.told == seen.told {
                     Change::Nothing
                 } else {
                     Change::Status

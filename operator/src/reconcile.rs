@@ -96,7 +96,7 @@ pub fn reconcile(desired: &Objects, observed: &Index, places: &Where) -> Vec<Act
             key: key.clone(),
             seen: Some((
                 seen.uid().to_owned(),
-                seen.metadata.resource_version.clone().unwrap_or_default(),
+                seen.metadata.resource_version.clone().into(),
             )),
         }));
     }

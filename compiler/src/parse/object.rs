@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value as Json;
-use vrsky_crds::TopicSpec;
+use vrsky_crds::{FlowSpec, TopicSpec};
 
 use crate::Diagnostic;
 use crate::check::{self, At, Issue};
@@ -54,6 +54,7 @@ pub(super) fn read(tree: &Node, source: Source) -> Found {
         tenant: None,
         stopped: false,
         spec: None,
+        restored: None,
         source,
     };
     if object.kind == Kind::Tenant {
@@ -162,13 +163,16 @@ fn typed(kind: Kind, spec: Json) -> Option<Spec> {
     match kind {
         Kind::Tenant => serde_json::from_value(spec).ok().map(Spec::Tenant),
         Kind::Topic => {
-            let topic: TopicSpec = serde_json::from_value(spec).ok()?;
+            let topic: Box<TopicSpec> = serde_json::from_value(spec).ok()?;
             let contract = contract::compile(&topic.contract, &Path::of("spec.contract"));
             Some(Spec::Topic(topic, contract.map(Arc::new)))
         }
         Kind::Connector => serde_json::from_value(spec).ok().map(Spec::Connector),
         Kind::Grant => serde_json::from_value(spec).ok().map(Spec::Grant),
-        Kind::Flow => serde_json::from_value(spec).ok().map(Spec::Flow),
+        Kind::Flow => {
+            let body: Box<FlowSpec> = serde_json::from_value(spec).ok()?;
+            Some(Spec::Flow(body.into()))
+        }
     }
 }
 
@@ -178,7 +182,7 @@ fn lenient(kind: Kind, spec: &Json) -> Option<Spec> {
         return None;
     }
     let field = |name: &str| spec.get(name).cloned().unwrap_or_default();
-    Some(Spec::Tenant(vrsky_crds::TenantSpec {
+    Some(Spec::Tenant(Box::new(vrsky_crds::TenantSpec {
         namespaces: field("namespaces")
             .as_array()?
             .iter()
@@ -190,7 +194,7 @@ fn lenient(kind: Kind, spec: &Json) -> Option<Spec> {
         payload: serde_json::from_value(field("payload")).ok().flatten(),
         retention: serde_json::from_value(field("retention")).ok().flatten(),
         compute: serde_json::from_value(field("compute")).ok().flatten(),
-    }))
+    })))
 }
 
 /// Plain scalars that other readers take for something else, in values and in names of fields.

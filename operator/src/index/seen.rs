@@ -2,25 +2,24 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
-use vrsky_crds::status::Status;
 
-use super::Key;
+use super::told::Phrases;
+use super::{Key, Metadata, Told};
 use crate::kinds::Kind;
 use crate::names;
 
 /// An object as it was last seen.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// Names, UID, version, labels, finalizers.
-    pub metadata: ObjectMeta,
+    /// UID, version, labels, finalizers.
+    pub metadata: Metadata,
     /// Of Tenants and Grants: everything else, but for `status`.
     pub data: Value,
     /// For VRSky's own kinds: what status says. One that cannot be read says nothing, and is written
     /// anew.
-    pub status: Status,
+    pub told: Told,
     /// For VRSky's own kinds: the key's [`Key::origin`].
     pub origin: Arc<str>,
     /// For VRSky's own kinds: what the compiler reads. The same allocation as long as nothing that
@@ -66,14 +65,15 @@ fn rest(kind: Kind, data: &Value) -> String {
 
 impl Seen {
     /// What is kept of an object, of which `before` was kept.
-    pub(super) fn of(key: &Key, mut object: DynamicObject, before: Option<&Self>) -> Self {
-        let mut status = Status::default();
+    pub(super) fn of(
+        key: &Key,
+        mut object: DynamicObject,
+        before: Option<&Self>,
+        phrases: &mut Phrases,
+    ) -> Self {
+        let said = object.data.get_mut("status").filter(|_| key.kind.is_ours());
+        let status = said.and_then(|said| serde_json::from_value(said.take()).ok());
         let text = if key.kind.is_ours() {
-            let said = object.data.get_mut("status").map(Value::take);
-            status = said
-                .and_then(|said| serde_json::from_value(said).ok())
-                .unwrap_or_default();
-            status.conditions.shrink_to_fit();
             let text = document(key.kind, &object);
             match before {
                 Some(seen) if *seen.text == *text => Arc::clone(&seen.text),
@@ -88,15 +88,12 @@ impl Seen {
             None => Arc::from(""),
         };
         Self {
-            metadata: ObjectMeta {
-                managed_fields: None,
-                ..object.metadata
-            },
+            metadata: object.metadata.into(),
             data: match key.kind {
                 Kind::Tenant | Kind::Grant => object.data,
                 _ => Value::Null,
             },
-            status,
+            told: Told::new(status.unwrap_or_default(), phrases),
             origin,
             text,
             sound: before.and_then(|seen| seen.sound.clone()),
@@ -107,7 +104,7 @@ impl Seen {
     pub(super) fn matters(&self, kind: Kind, before: &Self) -> bool {
         !kind.is_ours()
             || !Arc::ptr_eq(&before.text, &self.text)
-            || before.metadata.deletion_timestamp != self.metadata.deletion_timestamp
+            || before.metadata.deleted != self.metadata.deleted
             || before.metadata.finalizers != self.metadata.finalizers
             || before.metadata.annotations != self.metadata.annotations
     }
@@ -120,23 +117,23 @@ impl Seen {
 
     /// The UID.
     pub fn uid(&self) -> &str {
-        self.metadata.uid.as_deref().unwrap_or_default()
+        &self.metadata.uid
     }
 
     /// The generation.
     pub fn generation(&self) -> i64 {
-        self.metadata.generation.unwrap_or_default()
+        self.metadata.generation
     }
 
     /// Whether somebody has asked for its deletion.
     pub fn is_deleting(&self) -> bool {
-        self.metadata.deletion_timestamp.is_some()
+        self.metadata.deleted.is_some()
     }
 
     /// Whether it carries our finalizer.
     pub fn is_kept(&self) -> bool {
-        let finalizers = self.metadata.finalizers.as_deref().unwrap_or_default();
-        finalizers.iter().any(|one| one == names::FINALIZER)
+        let mut finalizers = self.metadata.finalizers.iter();
+        finalizers.any(|one| one == names::FINALIZER)
     }
 
     /// Whether its reconciliation is paused.
@@ -144,15 +141,13 @@ impl Seen {
         self.annotation(names::RECONCILE) == Some("disabled")
     }
 
-    /// An annotation.
+    /// An annotation of VRSky's.
     pub fn annotation(&self, name: &str) -> Option<&str> {
-        let annotations = self.metadata.annotations.as_ref()?;
-        annotations.get(name).map(String::as_str)
+        self.metadata.annotations.get(name).map(AsRef::as_ref)
     }
 
     /// A label.
     pub fn label(&self, name: &str) -> Option<&str> {
-        let labels = self.metadata.labels.as_ref()?;
-        labels.get(name).map(String::as_str)
+        self.metadata.labels.get(name).map(AsRef::as_ref)
     }
 }

@@ -125,6 +125,6 @@ fn is_overdue(seen: &Seen, now: Timestamp) -> bool {
 
 /// Whether its deletion was asked for longer ago than this.
 fn is_past(seen: &Seen, limit: SignedDuration, now: Timestamp) -> bool {
-    let asked = seen.metadata.deletion_timestamp.as_ref();
-    asked.is_some_and(|asked| now.duration_since(asked.0) > limit)
+    let asked = seen.metadata.deleted;
+    asked.is_some_and(|asked| now.duration_since(asked) > limit)
 }

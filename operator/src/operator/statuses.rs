@@ -44,10 +44,11 @@ impl Operator {
                 changes.push((key, None));
                 continue;
             };
-            let (wanted, change) = self.status(&key, seen, &readers, now);
+            let previous = seen.told.status();
+            let (wanted, change) = self.status(&key, seen, &previous, &readers, now);
             changes.push((key.clone(), change));
-            if wanted != seen.status {
-                if let Some(transition) = transition(seen, &wanted) {
+            if wanted != previous {
+                if let Some(transition) = transition(&key, seen, &previous, &wanted) {
                     transitions.push((key.clone(), seen.uid().to_owned(), transition));
                 }
                 writes.push((key, wanted));
@@ -96,8 +97,8 @@ impl Operator {
         }
         let mut count: BTreeMap<(&'static str, bool), usize> = BTreeMap::new();
         for (key, seen) in Kind::OURS.into_iter().flat_map(|kind| self.index.of(kind)) {
-            let is_ready = ready(&seen.status).is_some_and(|(status, _, _)| status == "True");
-            *count.entry((key.kind.name(), is_ready)).or_default() += 1;
+            let kind = (key.kind.name(), seen.told.is_ready());
+            *count.entry(kind).or_default() += 1;
         }
         self.health.objects(count);
     }
@@ -118,10 +119,10 @@ impl Operator {
         &self,
         key: &Key,
         seen: &Seen,
+        previous: &Status,
         readers: &BTreeMap<&str, Vec<&TenantId>>,
         now: Timestamp,
     ) -> (Status, Option<Timestamp>) {
-        let previous = &seen.status;
         let found = self.diagnostics.get(key);
         let diagnostics: Vec<&Diagnostic> = found.into_iter().flatten().collect();
         let owner = self.owner(key, seen);
@@ -276,10 +277,10 @@ fn ready(status: &Status) -> Option<(&str, &str, &str)> {
 
 /// What to tell of a change: `Ready` has another status or another reason. That something new is on
 /// its way is none.
-fn transition(seen: &Seen, after: &Status) -> Option<Transition> {
+fn transition(key: &Key, seen: &Seen, before: &Status, after: &Status) -> Option<Transition> {
     let (status, reason, message) = ready(after)?;
     let is_stalled = after.conditions.iter().any(|one| one.type_ == "Stalled");
-    let is_news = match ready(&seen.status) {
+    let is_news = match ready(before) {
         Some((old, why, _)) => (old, why) != (status, reason),
         None => status == "True" || is_stalled,
     };
@@ -287,6 +288,6 @@ fn transition(seen: &Seen, after: &Status) -> Option<Transition> {
         reason: reason.to_owned(),
         note: message.to_owned(),
         is_bad: is_stalled,
-        kustomization: events::kustomization(seen).filter(|_| is_stalled),
+        kustomization: events::kustomization(key, seen).filter(|_| is_stalled),
     })
 }

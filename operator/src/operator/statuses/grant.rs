@@ -47,8 +47,7 @@ impl Operator {
             messages_removed: revoked.purged,
         });
         let topic = spec["topic"].as_str().unwrap_or_default();
-        let created = seen.metadata.creation_timestamp.as_ref();
-        let created = created.map_or(Timestamp::MIN, |time| time.0);
+        let created = seen.metadata.created.unwrap_or(Timestamp::MIN);
         GrantFacts {
             object,
             end,
@@ -63,8 +62,8 @@ impl Operator {
     /// Who may still read by a grant that has ended.
     fn still_reads(&self, grant: &str, seen: &Seen) -> Option<&TenantId> {
         let generation = Some(seen.generation());
-        let mut told = seen.status.conditions.iter();
-        let was_verified = told.any(|it| {
+        let told = seen.told.status();
+        let was_verified = told.conditions.iter().any(|it| {
             it.type_ == "Revoked" && it.status == "True" && it.observed_generation == generation
         });
         let to = seen.data["spec"]["to"]["tenant"].as_str();
