@@ -2,8 +2,8 @@
 //! everything, but for what [`Refusals`] are asked for. Nothing depends on it: a repository is applied in
 //! any order, and what runs is not disturbed by an invalid object anyway.
 
-use std::io;
-use std::path::Path;
+mod access;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +17,6 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use kube::core::DynamicObject;
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -30,6 +27,8 @@ use tokio_rustls::TlsAcceptor;
 use crate::health::Health;
 use crate::kinds::Kind;
 use crate::refusals::Refusals;
+
+pub use access::Access;
 
 /// Questions that wait for the loop, at most; who comes then gets no warnings.
 const WAITING: usize = 16;
@@ -83,16 +82,8 @@ struct Request {
     old_object: Option<DynamicObject>,
 }
 
-/// Who may ask, and by whom it is answered.
-#[derive(Clone)]
-pub struct Access {
-    tls: TlsAcceptor,
-    path: String,
-}
-
-/// Serves until it is dropped.
-pub async fn serve(listener: TcpListener, Access { tls, path }: Access, asking: Asking) {
-    let router = router(&path, asking);
+/// Serves until it is dropped. A certificate that was renewed counts from the next connection on.
+pub async fn serve(listener: TcpListener, mut access: Access, asking: Asking) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
@@ -103,42 +94,14 @@ pub async fn serve(listener: TcpListener, Access { tls, path }: Access, asking: 
             sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let (tls, router) = (tls.clone(), router.clone());
+        if let Err(error) = access.renew() {
+            tracing::warn!(event = "certificate_not_renewed", %error);
+        }
+        let (tls, router) = (access.tls(), router(access.path(), asking.clone()));
         tokio::spawn(async move {
             connection(stream, tls, router).await;
             drop(permit);
         });
-    }
-}
-
-impl Access {
-    /// Reads certificate, key, and the word that ends the path: every pod reaches the port, and what is
-    /// asked may be about any tenant, so only the API server is to know where.
-    pub fn read(folder: &Path) -> io::Result<Self> {
-        let unreadable = |error: &dyn std::fmt::Display| {
-            let message = format!("tls.crt, tls.key and path in {}: {error}", folder.display());
-            io::Error::new(io::ErrorKind::InvalidData, message)
-        };
-        let certificates = CertificateDer::pem_file_iter(folder.join("tls.crt"))
-            .and_then(Iterator::collect)
-            .map_err(|error| unreadable(&error))?;
-        let key = PrivateKeyDer::from_pem_file(folder.join("tls.key"))
-            .map_err(|error| unreadable(&error))?;
-        let path =
-            std::fs::read_to_string(folder.join("path")).map_err(|error| unreadable(&error))?;
-        if path.len() < 32 || !path.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(unreadable(
-                &"path is no word of 32 letters and digits or more",
-            ));
-        }
-        let config = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(certificates, key)
-            .map_err(io::Error::other)?;
-        Ok(Self {
-            tls: TlsAcceptor::from(Arc::new(config)),
-            path,
-        })
     }
 }
 
