@@ -21,6 +21,7 @@ pub(crate) struct Object {
     /// Empty for a Tenant.
     pub(crate) namespace: String,
     pub(crate) name: String,
+    /// Of a Tenant: it tells one from a former one of the same name.
     pub(crate) uid: Option<String>,
     pub(crate) generation: i64,
     /// Whose it is; for a Tenant itself. `None` while unknown.

@@ -49,7 +49,9 @@ pub(super) fn read(tree: &Node, source: Source) -> Found {
         kind: kind.unwrap_or(Kind::Flow),
         namespace: metadata(tree, "namespace"),
         name: metadata(tree, "name"),
-        uid: Some(metadata(tree, "uid")).filter(|uid| !uid.is_empty()),
+        uid: (kind == Some(Kind::Tenant))
+            .then(|| metadata(tree, "uid"))
+            .filter(|uid| !uid.is_empty()),
         generation: metadata(tree, "generation").parse().unwrap_or(0),
         tenant: None,
         stopped: false,
