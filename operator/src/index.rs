@@ -250,6 +250,8 @@ impl Index {
         if let Some(seen) = self.objects.get_mut(key)
             && seen.metadata.uid == metadata.uid
             && seen.metadata.generation == metadata.generation
+            && seen.metadata.annotations == metadata.annotations
+            && seen.metadata.deleted == metadata.deleted
         {
             seen.metadata = metadata;
         }
@@ -281,5 +283,45 @@ impl Index {
         self.objects.insert(key.clone(), seen);
         self.note(key);
         change
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::names::RECONCILE;
+
+    fn flow(version: &str, annotations: &serde_json::Value) -> DynamicObject {
+        let object = json!({
+            "apiVersion": "vrsky.io/v1alpha1",
+            "kind": "Flow",
+            "metadata": {
+                "name": "shop",
+                "namespace": "acme",
+                "uid": "one",
+                "generation": 1,
+                "resourceVersion": version,
+                "annotations": annotations,
+            },
+            "spec": {},
+        });
+        serde_json::from_value(object).expect("an object")
+    }
+
+    #[test]
+    fn what_our_own_write_brings_is_no_news_unless_somebody_else_wrote_too() {
+        let foreign = json!({"kubectl.kubernetes.io/last-applied-configuration": "{}"});
+        let paused = json!({RECONCILE: "disabled"});
+        for (annotations, news) in [(foreign, Change::Nothing), (paused, Change::Matters)] {
+            let mut index = Index::new(BTreeSet::from([Kind::Flow]));
+            let first = Event::Apply(flow("1", &json!({})));
+            assert_eq!(index.take(Kind::Flow, first), Change::Matters);
+            let written = flow("2", &annotations);
+            let key = Key::of(Kind::Flow, &written.metadata);
+            index.wrote(&key, written.metadata.clone());
+            assert_eq!(index.take(Kind::Flow, Event::Apply(written)), news);
+        }
     }
 }
