@@ -204,8 +204,10 @@ impl Context<'_> {
             self.service_account(),
             self.network_policy(),
             self.deployment(),
-            self.disruption_budget(),
         ]);
+        if self.pods > 1 {
+            objects.extend([self.disruption_budget()]);
+        }
         if self.workload.webhooks {
             objects.extend([self.service()]);
             objects.extend(self.ways_in());
@@ -224,12 +226,15 @@ impl Context<'_> {
         sealed(Kind::ServiceAccount, &object)
     }
 
+    /// Of several pods one at a time leaves a node. One that is not ready takes nothing from the others,
+    /// and would else stay, and the node's drain with it.
     fn disruption_budget(&self) -> (Key, Value) {
         let object = PodDisruptionBudget {
             metadata: self.metadata(),
             spec: Some(PodDisruptionBudgetSpec {
                 max_unavailable: Some(IntOrString::Int(1)),
                 selector: Some(self.selector()),
+                unhealthy_pod_eviction_policy: Some("AlwaysAllow".to_owned()),
                 ..PodDisruptionBudgetSpec::default()
             }),
             ..PodDisruptionBudget::default()

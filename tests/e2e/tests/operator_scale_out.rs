@@ -49,7 +49,8 @@ spec:
   maxReplicas: 2
 ";
 
-/// Waits until the flow says that it has so many pods, and they are available.
+/// Waits until the flow says that it has so many pods, and they are available; several leave a node one by
+/// one.
 async fn pods(installed: &Installed, count: u32) {
     let flow = installed.until("acme", "flow/bill", |flow| {
         flow["status"]["replicas"] == count && flow["status"]["selector"] == PODS
@@ -62,6 +63,12 @@ async fn pods(installed: &Installed, count: u32) {
     };
     let deployment = installed.until("acme", "deployment/vrsky-flow-bill", available);
     deployment.await.unwrap();
+    let budgets = until(SOON, || {
+        let budgets = ["poddisruptionbudgets", "-n", "acme", "-l", PODS];
+        let found = installed.kubectl().get(&budgets).ok()?;
+        (found["items"].as_array()?.len() == usize::from(count > 1)).then_some(())
+    });
+    assert!(budgets.await.is_some(), "{count} pods");
 }
 
 /// The edges that each pod of the flow reads, as it says itself.
