@@ -97,7 +97,7 @@ pub async fn serve(listener: TcpListener, mut access: Access, asking: Asking) {
         if let Err(error) = access.renew() {
             tracing::warn!(event = "certificate_not_renewed", %error);
         }
-        let (tls, router) = (access.tls(), router(access.path(), asking.clone()));
+        let (tls, router) = (access.tls.clone(), router(&access.path, asking.clone()));
         tokio::spawn(async move {
             connection(stream, tls, router).await;
             drop(permit);

@@ -9,11 +9,12 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
-/// What lies in a folder, where Kubernetes puts a Secret and what becomes of it.
+/// What lies in a folder that Kubernetes keeps as a Secret is.
 pub struct Access {
     folder: PathBuf,
-    tls: TlsAcceptor,
-    path: String,
+    pub(super) tls: TlsAcceptor,
+    /// The word that only the API server knows.
+    pub(super) path: String,
 }
 
 impl Access {
@@ -51,16 +52,6 @@ impl Access {
     pub fn renew(&mut self) -> io::Result<()> {
         *self = Self::read(&self.folder)?;
         Ok(())
-    }
-
-    /// For a connection.
-    pub fn tls(&self) -> TlsAcceptor {
-        self.tls.clone()
-    }
-
-    /// The word that only the API server knows.
-    pub fn path(&self) -> &str {
-        &self.path
     }
 }
 

@@ -66,11 +66,7 @@ impl Application<'_> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_pushed_runs_and_a_broken_commit_is_degraded() {
     let scene = Scene::fresh().await.unwrap();
-    let Scene {
-        installed,
-        receiver,
-        repository,
-    } = &scene;
+    let (installed, repository) = (&scene.installed, &scene.repository);
     let kubectl = installed.kubectl();
     let argocd = argocd::start(kubectl).await.unwrap();
     let application = Application {
@@ -79,7 +75,7 @@ async fn what_is_pushed_runs_and_a_broken_commit_is_degraded() {
     };
 
     // Pushed: the Application is healthy, and by then messages flow.
-    let first = warehouse::version(receiver, "1");
+    let first = warehouse::version(&scene.receiver, "1");
     let commit = repository.push("orders.yaml", &first).await.unwrap();
     let sync = gitops::bootstrap("--argocd", repository).unwrap();
     scene.synchronise(&sync).unwrap();
@@ -87,7 +83,7 @@ async fn what_is_pushed_runs_and_a_broken_commit_is_degraded() {
     scene.pass(0..100).await.unwrap();
 
     // A field that no contract declares: Degraded, with the diagnostic; the first version runs on.
-    let wrong = warehouse::version(receiver, ".versoin");
+    let wrong = warehouse::version(&scene.receiver, ".versoin");
     let commit = repository.push("orders.yaml", &wrong).await.unwrap();
     let degraded = application.is(&commit, "Degraded").await;
     let flow = &degraded["status"]["resources"][0];
@@ -161,7 +157,7 @@ async fn what_is_pushed_runs_and_a_broken_commit_is_degraded() {
     let commit = repository.revert().await.unwrap();
     application.is(&commit, "Healthy").await;
 
-    let versions = receiver.at(warehouse::PATH);
+    let versions = scene.receiver.at(warehouse::PATH);
     assert!(versions.iter().all(|it| it.json()["version"] == 1));
     installed.install(&[]).unwrap();
     installed.clear().unwrap();

@@ -34,11 +34,7 @@ fn has_tried(kustomization: &Value, commit: &str) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
     let scene = Scene::fresh().await.unwrap();
-    let Scene {
-        installed,
-        receiver,
-        repository,
-    } = &scene;
+    let (installed, repository) = (&scene.installed, &scene.repository);
     let kubectl = installed.kubectl();
     let flux = flux::start(kubectl).await.unwrap();
     let tried = async |commit: &str| {
@@ -49,7 +45,7 @@ async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
     };
 
     // Pushed: the Kustomization is ready, and by then messages flow.
-    let first = warehouse::version(receiver, "1");
+    let first = warehouse::version(&scene.receiver, "1");
     let commit = repository.push("orders.yaml", &first).await.unwrap();
     scene.synchronise(&sync(repository)).unwrap();
     let kustomization = tried(&commit).await;
@@ -61,7 +57,7 @@ async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
 
     // A field that no contract declares: it fails at once, not when the time to wait is over; the
     // Flow says why; the first version runs on.
-    let wrong = warehouse::version(receiver, ".versoin");
+    let wrong = warehouse::version(&scene.receiver, ".versoin");
     let commit = repository.push("orders.yaml", &wrong).await.unwrap();
     let kustomization = tried(&commit).await;
     let ready = condition(&kustomization, "Ready");
@@ -136,7 +132,7 @@ async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
         list["items"].as_array().unwrap().is_empty()
     });
     gone.await.unwrap();
-    let versions = receiver.at(warehouse::PATH);
+    let versions = scene.receiver.at(warehouse::PATH);
     assert!(versions.iter().all(|it| it.json()["version"] == 1));
     installed.install(&[]).unwrap();
     installed.clear().unwrap();
