@@ -18,7 +18,7 @@ pub struct Status {
     /// `Accepted`, `ResolvedRefs`, `Programmed` and `Ready` always; `Reconciling` or `Stalled`, and
     /// `Suspended`, `Degraded`, `Backlogged`, `DeadLettered`, `Revoked` and `Paused`, only when true.
     #[serde(default)]
-    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub conditions: Vec<Condition>,
     /// What the compiler says of this object: at most 20, the gravest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

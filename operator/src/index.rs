@@ -112,7 +112,15 @@ impl Index {
                 let first = self.ready.insert(kind);
                 Change::whether(first || !gone.is_empty())
             }
-            Event::Apply(object) => self.put(&Key::of(kind, &object.metadata), object),
+            Event::Apply(object) => {
+                let key = Key::of(kind, &object.metadata);
+                let seen = self.get(&key);
+                // A write of ours has left a later one, of which the watch tells next.
+                if seen.is_some_and(|seen| seen.metadata.is_after(&object.metadata)) {
+                    return Change::Nothing;
+                }
+                self.put(&key, object)
+            }
             Event::Delete(object) => {
                 let gone = self.remove(&Key::of(kind, &object.metadata));
                 Change::whether(gone)
@@ -235,11 +243,15 @@ impl Index {
         }
     }
 
-    /// Notes a status that was just written, so that it is not written again before the watch has
-    /// brought it.
-    pub fn told(&mut self, key: &Key, status: Status) {
+    /// Notes a status that was just written into what was seen, and the version that this has become:
+    /// the watch brings nothing new with it. `None`: it was not written, since there is a later version
+    /// than was seen. The watch brings that, and as it says something else, it is news.
+    pub fn told(&mut self, key: &Key, status: Status, version: Option<String>) {
         if let Some(seen) = self.objects.get_mut(key) {
             seen.told = Told::new(status, &mut self.phrases);
+            if let Some(version) = version {
+                seen.metadata.resource_version = version.into();
+            }
         }
     }
 
@@ -323,5 +335,34 @@ mod tests {
             index.wrote(&key, written.metadata.clone());
             assert_eq!(index.take(Kind::Flow, Event::Apply(written)), news);
         }
+    }
+
+    #[test]
+    fn what_a_watch_brings_late_does_not_undo_what_was_written_since() {
+        let mut index = Index::new(BTreeSet::from([Kind::Flow]));
+        let first = flow("9", &json!({}));
+        let key = Key::of(Kind::Flow, &first.metadata);
+        index.take(Kind::Flow, Event::Apply(first));
+        let status = |generation| Status {
+            observed_generation: generation,
+            ..Status::default()
+        };
+        index.told(&key, status(1), Some("11".to_owned()));
+        for version in ["10", "11"] {
+            let echo = Event::Apply(flow(version, &json!({})));
+            assert_eq!(index.take(Kind::Flow, echo), Change::Nothing);
+            assert_eq!(index.get(&key).expect("there").told.status(), status(1));
+        }
+        // A status that met another version is told again, as soon as that is seen.
+        index.told(&key, status(2), None);
+        let later = flow("12", &json!({}));
+        assert_eq!(index.take(Kind::Flow, Event::Apply(later)), Change::Status);
+        // A list is what there is, whatever its numbers are: a cluster may have been restored.
+        let restored = Event::InitApply(flow("3", &json!({})));
+        index.take(Kind::Flow, restored);
+        assert_eq!(
+            &*index.get(&key).expect("there").metadata.resource_version,
+            "3"
+        );
     }
 }

@@ -49,6 +49,17 @@ impl From<ObjectMeta> for Metadata {
     }
 }
 
+impl Metadata {
+    /// Whether this is later than what else was seen of the object. Versions are numbers that grow: KEP
+    /// 5504, and what etcd has always made them.
+    pub(super) fn is_after(&self, other: &ObjectMeta) -> bool {
+        let number = |version: &str| version.parse::<u64>().ok();
+        let other = other.resource_version.as_deref().and_then(number);
+        let this = number(&self.resource_version);
+        this.zip(other).is_some_and(|(this, other)| this > other)
+    }
+}
+
 fn words(words: impl IntoIterator<Item = (String, String)>) -> Words {
     let words = words.into_iter();
     words

@@ -13,7 +13,7 @@ use vrsky_crds::status::Status;
 use vrsky_plan::{Tenant, TenantId, TenantName};
 
 use super::Operator;
-use crate::apply::{CONCURRENT, Error};
+use crate::apply::CONCURRENT;
 use crate::events::{self, Transition};
 use crate::index::{Key, Seen};
 use crate::kinds::Kind;
@@ -51,7 +51,7 @@ impl Operator {
                 if let Some(transition) = transition(&key, seen, &previous, &wanted) {
                     transitions.push((key.clone(), seen.uid().to_owned(), transition));
                 }
-                writes.push((key, wanted));
+                writes.push((key, seen.metadata.resource_version.to_string(), wanted));
             }
         }
         for (key, change) in changes {
@@ -60,27 +60,35 @@ impl Operator {
                 None => self.changes.remove(&key),
             };
         }
-        let failed = self.writer.statuses(&writes).await;
-        for error in &failed {
-            tracing::warn!(event = "status_failed", %error);
-            self.untold.object(Some(error.key()));
-        }
-        let failed: BTreeSet<&Key> = failed.iter().map(Error::key).collect();
-        for (key, wanted) in writes {
-            if !failed.contains(&key) {
-                self.index.told(&key, wanted);
+        let written = self.writer.statuses(&writes).await;
+        let mut told = BTreeSet::new();
+        let mut is_done = true;
+        for ((key, _, wanted), written) in writes.into_iter().zip(written) {
+            match written {
+                Ok(version) => {
+                    let is_told = version.is_some();
+                    self.index.told(&key, wanted, version);
+                    if is_told {
+                        told.insert(key);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(event = "status_failed", %error);
+                    self.untold.object(Some(&key));
+                    is_done = false;
+                }
             }
         }
         self.counted = false;
         let recorder = &self.recorder;
-        let told = transitions.into_iter();
-        let told = told.filter(|(key, _, _)| !failed.contains(key));
-        let events = told.map(|(key, uid, transition)| async move {
+        let news = transitions.into_iter();
+        let news = news.filter(|(key, _, _)| told.contains(key));
+        let events = news.map(|(key, uid, transition)| async move {
             recorder.tell(&key, uid, &transition).await;
         });
         let events = stream::iter(events).buffer_unordered(CONCURRENT);
         events.collect::<()>().await;
-        failed.is_empty()
+        is_done
     }
 
     /// Whether a status may differ from what was last told.

@@ -90,7 +90,7 @@ impl Asker {
     }
 
     async fn statuses(&mut self) {
-        let path = format!("{TOPICS}/orders/status?{BY_US}");
+        let path = format!("{TOPICS}/orders/status");
         let ready = json!({"type": "Ready", "status": "True", "reason": "Ready", "message": "",
             "lastTransitionTime": "2026-01-01T00:00:00Z", "observedGeneration": 1});
         let with = |kind: &str| {
@@ -98,30 +98,25 @@ impl Asker {
             condition["type"] = json!(kind);
             condition
         };
-        let status = |conditions: Vec<Value>, more: Value| {
-            let mut object = json!({"apiVersion": "vrsky.io/v1alpha1", "kind": "Topic",
-                "status": {"observedGeneration": 1, "conditions": conditions}});
-            for (field, value) in more.as_object().unwrap() {
-                object["status"][field] = value.clone();
-            }
-            object
-        };
-        let three = vec![with("Accepted"), with("Programmed"), ready.clone()];
-        let two = vec![with("Accepted"), ready.clone()];
-        let more = json!({"readers": 3});
-        self.patch("a status", &path, APPLY, &status(two.clone(), json!({})))
+        let object = format!("{TOPICS}/orders");
+        let two = json!({"observedGeneration": 1, "conditions": [with("Accepted"), ready]});
+        let three = json!({"observedGeneration": 1, "readers": 3,
+            "conditions": [with("Accepted"), with("Programmed"), ready]});
+        let first = self.seen[&object].1.clone();
+        self.put("a status", &path, &status(&first, &two)).await;
+        let now = self.seen[&object].1.clone();
+        self.put("the same", &path, &status(&now, &two)).await;
+        self.put("a condition between", &path, &status(&now, &three))
             .await;
-        self.patch("the same", &path, APPLY, &status(two.clone(), json!({})))
+        self.put("of a former version", &path, &status(&now, &two))
             .await;
-        self.patch("a condition between", &path, APPLY, &status(three, more))
-            .await;
-        self.patch("without it", &path, APPLY, &status(two.clone(), json!({})))
-            .await;
-        let missing = format!("{TOPICS}/none/status?{BY_US}");
-        self.patch("of nothing", &missing, APPLY, &status(two, json!({})))
-            .await;
-        self.get("a topic with a status", &format!("{TOPICS}/orders"))
-            .await;
+        let now = self.seen[&object].1.clone();
+        self.put("without it", &path, &status(&now, &two)).await;
+        let missing = format!("{TOPICS}/none/status");
+        let mut none = status(&now, &two);
+        none["metadata"]["name"] = json!("none");
+        self.put("of nothing", &missing, &none).await;
+        self.get("a topic with a status", &object).await;
     }
 
     async fn specs(&mut self) {
@@ -192,11 +187,14 @@ impl Asker {
         let late = ours(json!(["vrsky.io/finalizer", "vrsky.io/late"]), &uid);
         self.patch("a finalizer too late", &path, APPLY, &late)
             .await;
-        let status = json!({"apiVersion": "vrsky.io/v1alpha1", "kind": "Topic",
-            "status": {"observedGeneration": 3, "conditions": []}});
-        let door = format!("{TOPICS}/orders/status?{BY_US}");
-        self.patch("a status of what is being deleted", &door, APPLY, &status)
-            .await;
+        let now = self.seen[&object].1.clone();
+        let late = status(&now, &json!({"observedGeneration": 3, "conditions": []}));
+        self.put(
+            "a status of what is being deleted",
+            &format!("{object}/status"),
+            &late,
+        )
+        .await;
         let off = |uid: &Value| {
             let theirs = json!(["example.com/theirs"]);
             json!({"metadata": {"uid": uid, "finalizers": theirs}})
@@ -349,6 +347,16 @@ impl Asker {
         self.get("with what was in it", &format!("{MAPS}/own"))
             .await;
     }
+}
+
+/// Nothing but what names the version, and the status.
+fn status(version: &Value, status: &Value) -> Value {
+    json!({
+        "apiVersion": "vrsky.io/v1alpha1",
+        "kind": "Topic",
+        "metadata": {"name": "orders", "namespace": "acme", "resourceVersion": version},
+        "status": status,
+    })
 }
 
 fn topic(name: &str) -> Value {

@@ -4,16 +4,15 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::change::conflict;
-use super::read::not_found;
 use super::route::Route;
 use super::store::{Object, Path, Store, is_deleting};
 use super::{Answer, refused};
 
-/// By manager, and whether it was the status that it applied.
-pub(super) type Owned = BTreeMap<(String, bool), Value>;
+/// By manager.
+pub(super) type Owned = BTreeMap<String, Value>;
 
 impl Store {
     pub(super) fn apply(&mut self, route: &Route, path: &Path, body: &Value) -> Answer {
@@ -24,13 +23,10 @@ impl Store {
                 "without force",
             );
         }
-        let config = config(body, route.is_status, path.resource.custom);
-        let by = (route.manager.clone(), route.is_status);
+        let config = config(body, path.resource.custom);
+        let by = route.manager.clone();
         let uid = &body["metadata"]["uid"];
         let Some(before) = self.objects.get(path).cloned() else {
-            if route.is_status {
-                return not_found(path);
-            }
             if uid.is_string() {
                 return conflict(path, "uid mismatch: no existing object was found");
             }
@@ -64,12 +60,9 @@ impl Store {
     }
 }
 
-/// What of an applied object counts: of the main resource of a custom kind not the status, of the
-/// status nothing else, and never what only names the object.
-fn config(body: &Value, is_status: bool, custom: bool) -> Value {
-    if is_status {
-        return json!({"status": body["status"]});
-    }
+/// What of an applied object counts: not the status of a custom kind, and never what only names the
+/// object.
+fn config(body: &Value, custom: bool) -> Value {
     let mut config = body.clone();
     let Some(fields) = config.as_object_mut() else {
         return config;
@@ -93,20 +86,10 @@ fn config(body: &Value, is_status: bool, custom: bool) -> Value {
     config
 }
 
-/// How a list is merged.
-enum Listed {
-    Whole,
-    Set,
-    By(&'static str),
-}
-
-fn listed(place: &str) -> Listed {
-    match place {
-        ".metadata.finalizers" => Listed::Set,
-        ".status.conditions" => Listed::By("type"),
-        // The real one merges some lists of built-in kinds by key. Only the operator applies those.
-        _ => Listed::Whole,
-    }
+/// Whether a list is merged, not applied whole. The real one merges some lists of built-in kinds by
+/// key. Only the operator applies those.
+fn is_set(place: &str) -> bool {
+    place == ".metadata.finalizers"
 }
 
 /// Takes away what was applied the last time and is not any more.
@@ -120,7 +103,7 @@ fn take_away(value: &mut Value, former: &Value, wanted: &Value, others: &[&Value
                 let foreign: Vec<&Value> = others.iter().filter_map(|it| it.get(field)).collect();
                 let place = format!("{place}.{field}");
                 let still = wanted.get(field);
-                let is_composed = former.is_object() || !matches!(listed(&place), Listed::Whole);
+                let is_composed = former.is_object() || is_set(&place);
                 if is_composed {
                     take_away(
                         held,
@@ -137,16 +120,10 @@ fn take_away(value: &mut Value, former: &Value, wanted: &Value, others: &[&Value
             }
         }
         (Value::Array(held), Value::Array(former)) => {
-            let same = |left: &Value, right: &Value| match listed(place) {
-                Listed::By(key) => left[key] == right[key],
-                _ => left == right,
-            };
-            let is_in = |list: &Value, one: &Value| {
-                let list = list.as_array();
-                list.into_iter().flatten().any(|it| same(it, one))
-            };
+            let is_in =
+                |list: &Value, one: &Value| list.as_array().is_some_and(|list| list.contains(one));
             held.retain(|one| {
-                !former.iter().any(|it| same(it, one))
+                !former.contains(one)
                     || is_in(wanted, one)
                     || others.iter().any(|list| is_in(list, one))
             });
@@ -164,28 +141,13 @@ fn lay_over(value: &mut Value, config: &Value, place: &str) {
                 lay_over(held, config, &format!("{place}.{field}"));
             }
         }
-        (Value::Array(items), Value::Array(config)) => match listed(place) {
-            Listed::Whole => items.clone_from(config),
-            Listed::Set => {
-                for one in config {
-                    if !items.contains(one) {
-                        items.push(one.clone());
-                    }
+        (Value::Array(items), Value::Array(config)) if is_set(place) => {
+            for one in config {
+                if !items.contains(one) {
+                    items.push(one.clone());
                 }
             }
-            // In the order of what is applied; what only others have comes last.
-            Listed::By(key) => {
-                let mut merged = Vec::new();
-                for one in config {
-                    let at = items.iter().position(|it| it[key] == one[key]);
-                    let mut item = at.map_or(Value::Null, |at| items.remove(at));
-                    lay_over(&mut item, one, "");
-                    merged.push(item);
-                }
-                merged.append(items);
-                *items = merged;
-            }
-        },
+        }
         _ => *value = config.clone(),
     }
 }

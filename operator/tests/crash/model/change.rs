@@ -67,7 +67,7 @@ impl Store {
         (StatusCode::CREATED, self.put(path, object))
     }
 
-    pub(super) fn replace(&mut self, path: &Path, body: &Value) -> Answer {
+    pub(super) fn replace(&mut self, path: &Path, is_status: bool, body: &Value) -> Answer {
         let Some(before) = self.objects.get(path).cloned() else {
             return not_found(path);
         };
@@ -77,6 +77,11 @@ impl Store {
         }
         if *wanted != before.value["metadata"]["resourceVersion"] {
             return conflict(path, "the object has been modified");
+        }
+        if is_status {
+            let mut value = before.value.clone();
+            value["status"] = body["status"].clone();
+            return (StatusCode::OK, self.update(path, &before, value));
         }
         let mut value = body.clone();
         for field in ["uid", "creationTimestamp", "namespace", "generation"] {
@@ -90,15 +95,13 @@ impl Store {
         (StatusCode::OK, self.update(path, &before, value))
     }
 
-    pub(super) fn merge(&mut self, path: &Path, is_status: bool, body: &Value) -> Answer {
+    pub(super) fn merge(&mut self, path: &Path, body: &Value) -> Answer {
         let Some(before) = self.objects.get(path).cloned() else {
             return not_found(path);
         };
         let mut value = before.value.clone();
         let mut change = body.clone();
-        if is_status {
-            change = json!({"status": body["status"]});
-        } else if path.resource.custom
+        if path.resource.custom
             && let Some(change) = change.as_object_mut()
         {
             change.remove("status");

@@ -80,12 +80,17 @@ impl Store {
             ("GET", None) => self.list(route),
             ("GET", Some(name)) => self.read(&route.path(name)),
             ("POST", None) => self.create(route, body),
-            ("PUT", Some(name)) => self.replace(&route.path(name), body),
+            ("PUT", Some(name)) => self.replace(&route.path(name), route.is_status, body),
+            ("PATCH", Some(_)) if route.is_status => refused(
+                StatusCode::NOT_IMPLEMENTED,
+                "NotImplemented",
+                "a status is put",
+            ),
             ("PATCH", Some(name)) if form.starts_with("application/apply-patch") => {
                 self.apply(route, &route.path(name), body)
             }
             ("PATCH", Some(name)) if form.starts_with("application/merge-patch") => {
-                self.merge(&route.path(name), route.is_status, body)
+                self.merge(&route.path(name), body)
             }
             ("DELETE", Some(name)) => self.delete(&route.path(name), body),
             _ => refused(StatusCode::NOT_IMPLEMENTED, "NotImplemented", form),
