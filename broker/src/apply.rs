@@ -289,7 +289,7 @@ impl Work<'_> {
         let hashes = tenant.programs.iter();
         let index = Index {
             programs: hashes
-                .map(|(flow, program)| (flow.clone(), program.hash.clone()))
+                .map(|(flow, program)| (flow.clone(), program.hash.to_string()))
                 .collect(),
         };
         // Publishers change first: a reader that goes can only read to the end of what has an end.

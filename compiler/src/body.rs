@@ -11,6 +11,7 @@ mod steps;
 
 use std::collections::BTreeMap;
 
+use litemap::LiteMap;
 use vrsky_crds::FlowSpec;
 use vrsky_crds::tenant::Tier;
 use vrsky_crds::values::Duration;
@@ -98,9 +99,9 @@ pub(crate) fn draft(context: Context<'_>, flow: &Flow, reports: &mut Reports) ->
         Box::new(Stage {
             subject: flow.id.edge_subject(&ingress),
             input: arrived.input,
-            steps,
-            outputs: outputs.into_iter().collect(),
-            on_error,
+            steps: steps.into(),
+            outputs: tight(outputs),
+            on_error: on_error.into(),
         }),
     );
     if body.reports.is_withheld(flow.object) {
@@ -108,19 +109,29 @@ pub(crate) fn draft(context: Context<'_>, flow: &Flow, reports: &mut Reports) ->
     }
     Some(Program {
         version: vrsky_plan::VERSION,
-        hash: String::new(),
+        hash: Box::default(),
         tenant: flow.tenant.clone(),
         tenant_id: tenant.id.clone(),
         flow: flow.id.clone(),
         generation: object.generation,
         suspended: spec.suspend,
         source: arrived.source,
-        stages: stages.into_iter().collect(),
+        stages: tight(stages),
         dead_letter_seconds,
         max_payload: usize::try_from(tenant.payload).unwrap_or(usize::MAX),
         partitions,
         scale,
     })
+}
+
+/// A map with room for what is in it, and no more: programs are kept by the thousand.
+fn tight<K: Ord, V>(
+    entries: impl IntoIterator<Item = (K, V), IntoIter: ExactSizeIterator>,
+) -> LiteMap<K, V> {
+    let entries = entries.into_iter();
+    let mut map = LiteMap::with_capacity(entries.len());
+    map.extend(entries);
+    map
 }
 
 impl Body<'_, '_> {

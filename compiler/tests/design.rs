@@ -62,8 +62,8 @@ fn every_sink_of_several_has_its_edge() {
     let edges: Vec<&str> = program.stages.keys().map(EdgeName::as_str).collect();
     assert_eq!(edges, ["error-review", "in", "sink-erp", "sink-rest"]);
     let ingress = &program.stages[&EdgeName::ingress()];
-    assert_eq!(ingress.steps[1].name, "shape");
-    assert_eq!(ingress.steps[0].path, "spec.steps[0].filter");
+    assert_eq!(&*ingress.steps[1].name, "shape");
+    assert_eq!(&*ingress.steps[0].path, "spec.steps[0].filter");
     assert_eq!(
         ingress.outputs.get("rest").unwrap().condition,
         Condition::Otherwise
@@ -247,7 +247,10 @@ fn roles_may_do_the_least_that_works() {
                 }
             }
         }
-        let shares = tenant.roles["runtime"]
+        let shares = tenant
+            .roles
+            .get("runtime")
+            .unwrap()
             .publish
             .iter()
             .any(|subject| subject.starts_with("x."));

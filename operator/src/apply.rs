@@ -155,9 +155,8 @@ impl Writer {
             } else {
                 // Whoever put it there, a restored backup say. Nobody can add another one meanwhile:
                 // the API server refuses that while an object is being deleted.
-                let mut others = seen.metadata.finalizers.into_vec();
-                others.retain(|one| one != FINALIZER);
-                let change = json!({"metadata": {"uid": seen.metadata.uid, "finalizers": others}});
+                let others = &seen.metadata.finalizers;
+                let change = json!({"metadata": {"uid": seen.uid(), "finalizers": others}});
                 (PatchParams::default(), Patch::Merge(change))
             };
             let api = key.api(&self.client);

@@ -266,7 +266,7 @@ fn pods(index: &Index, workload: &Workload) -> u32 {
     let name = names::workload(workload);
     let key = Key::new(Kind::Deployment, &workload.namespace, &name);
     let deployment = index.get(&key).filter(|seen| !seen.is_deleting());
-    let replicas = deployment.and_then(|seen| seen.rest()["spec"]["replicas"].as_u64());
+    let replicas = deployment.and_then(|seen| seen.content()["spec"]["replicas"].as_u64());
     replicas.and_then(|it| u32::try_from(it).ok()).unwrap_or(1)
 }
 

@@ -13,9 +13,15 @@ const NOTE: usize = 1000;
 /// What Flux applies things by.
 const KUSTOMIZATION: (&str, &str) = ("kustomize.toolkit.fluxcd.io/v1", "Kustomization");
 
+/// What was told is remembered, to count what is told again; but no more than so many, of 2 kB each.
+const REMEMBERED: usize = 256;
+
 /// Writes events.
 pub struct Recorder {
-    recorder: events::Recorder,
+    client: Client,
+    reporter: Reporter,
+    events: events::Recorder,
+    remembered: usize,
 }
 
 /// Something that changed.
@@ -38,7 +44,19 @@ impl Recorder {
             instance: Some(me.to_owned()),
         };
         Self {
-            recorder: events::Recorder::new(client.clone(), reporter),
+            client: client.clone(),
+            events: events::Recorder::new(client.clone(), reporter.clone()),
+            reporter,
+            remembered: 0,
+        }
+    }
+
+    /// So many more were told. The same again is another event, where they are too many to remember.
+    pub fn told(&mut self, more: usize) {
+        self.remembered += more;
+        if self.remembered > REMEMBERED {
+            self.events = events::Recorder::new(self.client.clone(), self.reporter.clone());
+            self.remembered = 0;
         }
     }
 
@@ -91,7 +109,7 @@ impl Recorder {
             action: "Reconcile".to_owned(),
             secondary,
         };
-        if let Err(error) = self.recorder.publish(&event, about).await {
+        if let Err(error) = self.events.publish(&event, about).await {
             let object = about.name.as_deref().unwrap_or_default();
             tracing::debug!(event = "event_lost", object, %error);
         }

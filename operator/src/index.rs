@@ -235,7 +235,7 @@ impl Index {
         self.is_bound &= !matches!(key.kind, Kind::Tenant | Kind::Namespace);
         let seen = self.get(key);
         let is_unsettled = Kind::KEPT.contains(&key.kind)
-            && seen.is_some_and(|seen| seen.is_deleting() || !seen.is_kept());
+            && seen.is_some_and(|seen| seen.is_deleting() || !seen.metadata.is_kept);
         if is_unsettled {
             self.unsettled.insert(key.clone());
         } else {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::index::{Index, Key, Seen};
 use crate::kinds::Kind;
@@ -36,7 +37,7 @@ impl Inventory {
     pub fn follow(&self, index: &Index) -> Self {
         let mut next = Self::default();
         for (_, tenant) in index.of(Kind::Tenant) {
-            let Some(named) = namespaces(&tenant.data) else {
+            let Some(named) = namespaces(&tenant.content()) else {
                 // Nobody can read which it names: what is pinned stays.
                 let pinned = self.namespaces.iter();
                 let own = pinned.filter(|(_, pin)| pin.tenant == tenant.uid());
@@ -44,7 +45,7 @@ impl Inventory {
                 next.namespaces.extend(own);
                 continue;
             };
-            for namespace in named {
+            for namespace in &named {
                 let Some(seen) = index.get(&Key::new(Kind::Namespace, "", namespace)) else {
                     // Not there at the moment: the pin stays, or a successor could take its place.
                     if let Some(pin) = self.namespaces.get(namespace) {
@@ -79,7 +80,7 @@ impl Inventory {
     /// What is known of a Tenant that cannot be read since before the operator started: its
     /// namespaces. Without them, everything that it has would be deleted.
     pub fn remembered(&self, key: &Key, seen: &Seen) -> Option<Arc<str>> {
-        if key.kind != Kind::Tenant || namespaces(&seen.data).is_some() {
+        if key.kind != Kind::Tenant || namespaces(&seen.content()).is_some() {
             return None;
         }
         let pins = self.namespaces.iter();
@@ -115,9 +116,10 @@ impl Inventory {
 }
 
 /// The namespaces that a Tenant names, if that can be read.
-fn namespaces(data: &serde_json::Value) -> Option<impl Iterator<Item = &str>> {
-    let list = data["spec"]["namespaces"].as_array()?;
-    Some(list.iter().filter_map(|one| one.as_str()))
+fn namespaces(tenant: &Value) -> Option<Vec<String>> {
+    let list = tenant["spec"]["namespaces"].as_array()?;
+    let named = list.iter().filter_map(Value::as_str);
+    Some(named.map(str::to_owned).collect())
 }
 
 /// Whether the Tenant with this UID names the namespace.
@@ -126,7 +128,8 @@ fn names(index: &Index, tenant: &str, namespace: &str) -> bool {
     tenants.any(|(_, seen)| {
         // One that cannot be read may name it still.
         seen.uid() == tenant
-            && namespaces(&seen.data).is_none_or(|mut named| named.any(|one| one == namespace))
+            && namespaces(&seen.content())
+                .is_none_or(|named| named.iter().any(|one| one == namespace))
     })
 }
 

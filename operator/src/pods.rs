@@ -26,12 +26,12 @@ impl Found {
 
 /// Whether a Deployment has at least one pod that is available.
 pub fn is_available(deployment: &Seen) -> bool {
-    deployment.rest()["status"]["availableReplicas"].as_i64() > Some(0)
+    deployment.content()["status"]["availableReplicas"].as_i64() > Some(0)
 }
 
 /// How many pods a Deployment has.
 pub fn count(deployment: &Seen) -> i32 {
-    let replicas = deployment.rest()["status"]["replicas"].as_i64();
+    let replicas = deployment.content()["status"]["replicas"].as_i64();
     replicas.and_then(|it| i32::try_from(it).ok()).unwrap_or(0)
 }
 
@@ -41,11 +41,11 @@ pub fn trouble(index: &Index, namespace: &str, workload: &str) -> Option<Found> 
     let pods = index.within(Kind::Pod, namespace);
     let pods =
         pods.filter(|(_, seen)| seen.label(INSTANCE) == Some(workload) && !seen.is_deleting());
-    pods.map(|(_, pod)| pod.rest())
+    pods.map(|(_, pod)| pod.content())
         .find_map(|pod| waiting(&pod["status"]).or_else(|| unscheduled(&pod["status"])))
         .or_else(|| {
             let key = crate::index::Key::new(Kind::Deployment, namespace, workload);
-            failed(&index.get(&key)?.rest()["status"])
+            failed(&index.get(&key)?.content()["status"])
         })
 }
 

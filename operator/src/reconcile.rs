@@ -151,7 +151,7 @@ fn differs(desired: &Value, seen: Option<&Seen>) -> bool {
     if !covers(&labels, &desired["metadata"]["labels"]) {
         return true;
     }
-    let actual = seen.rest();
+    let actual = seen.content();
     let fields = desired.as_object().into_iter().flatten();
     fields
         .filter(|(field, _)| !matches!(field.as_str(), "apiVersion" | "kind" | "metadata"))

@@ -211,7 +211,7 @@ impl Running {
 
     /// Makes the program run.
     async fn apply(&mut self, program: Program) {
-        let (hash, generation) = (program.hash.clone(), program.generation);
+        let (hash, generation) = (program.hash.to_string(), program.generation);
         let flow = self.status.flow().clone();
         let state = match self.lead_over(&program).await {
             Ok(state) => state,

@@ -44,7 +44,7 @@ fn copy(name: &str, builtin: &str, with: Value, decode: Decode) -> Program {
         .stage(|stage| stage.input.schema = json!({"type": "object"}).into())
         .change(|program| {
             program.source = Source::Connector {
-                builtin: builtin.to_owned(),
+                builtin: builtin.into(),
                 with: with.into(),
                 decode,
             };
@@ -266,7 +266,7 @@ async fn generated_messages_are_posted_with_their_ids() {
         })
         .change(|program| {
             program.source = Source::Connector {
-                builtin: "generate".to_owned(),
+                builtin: "generate".into(),
                 with: json!({"every": "5ms", "count": 20}).into(),
                 decode: Decode::Json,
             };

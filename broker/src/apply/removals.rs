@@ -34,7 +34,7 @@ impl Work<'_> {
         programs
             .filter_map(|value| serde_json::from_slice::<Program>(value).ok())
             .filter(|program| !tenant.programs.contains_key(&program.flow) && reads_on(program))
-            .map(|program| (program.flow, program.hash))
+            .map(|program| (program.flow, program.hash.into()))
             .collect()
     }
 

@@ -115,7 +115,7 @@ pub(crate) fn tenant(name: &str) -> Tenant {
             stream(&id, StreamRole::DeadLetters),
             stream(&id, StreamRole::Transit),
         ],
-        roles: roles(&id),
+        roles: roles(&id).into_iter().collect(),
         imports: Vec::new(),
         programs: BTreeMap::new(),
         workloads: Vec::new(),
@@ -144,7 +144,7 @@ pub(crate) fn stream(tenant: &TenantId, role: StreamRole) -> Stream {
 }
 
 /// The table of docs/broker.md.
-pub(crate) fn roles(tenant: &TenantId) -> BTreeMap<String, Permissions> {
+pub(crate) fn roles(tenant: &TenantId) -> [(String, Permissions); 2] {
     let transit = tenant.transit_stream();
     let dead = tenant.dead_letter_stream();
     let runtime = Permissions {
@@ -177,10 +177,10 @@ pub(crate) fn roles(tenant: &TenantId) -> BTreeMap<String, Permissions> {
         ],
         subscribe: vec!["_INBOX_<user>.>".to_owned()],
     };
-    BTreeMap::from([
+    [
         ("runtime".to_owned(), runtime),
         ("support".to_owned(), support),
-    ])
+    ]
 }
 
 pub(crate) fn program(tenant: &str, name: &str, publish: &[&str]) -> Program {
@@ -188,9 +188,9 @@ pub(crate) fn program(tenant: &str, name: &str, publish: &[&str]) -> Program {
     let subject = flow.edge_subject(&EdgeName::ingress());
     let publish = publish.iter().map(|to| Subject::new(*to).unwrap());
     let output = Output {
-        path: "spec.sinks.out".to_owned(),
+        path: "spec.sinks.out".into(),
         condition: Condition::Always,
-        steps: Vec::new(),
+        steps: Box::default(),
         target: Target::Topic {
             topic: "orders".to_owned(),
             contract: json!({}).into(),
@@ -203,15 +203,15 @@ pub(crate) fn program(tenant: &str, name: &str, publish: &[&str]) -> Program {
         input: Input {
             schema: json!({}).into(),
             check: false,
-            path: "spec.source".to_owned(),
+            path: "spec.source".into(),
         },
-        steps: Vec::new(),
+        steps: Box::default(),
         outputs: [("out".to_owned(), Box::new(output))].into_iter().collect(),
-        on_error: Vec::new(),
+        on_error: Box::default(),
     };
     Program {
         version: vrsky_plan::VERSION,
-        hash: String::new(),
+        hash: Box::default(),
         tenant: TenantName::new(tenant).unwrap(),
         tenant_id: id(tenant),
         flow,

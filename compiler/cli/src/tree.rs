@@ -225,7 +225,7 @@ fn output_node(name: &str, output: &Output, program: &Program, unproven: &Unprov
                 1 => "1 reader, at least once".to_owned(),
                 count => format!("{count} readers, at least once"),
             };
-            let edge = (program.flow.to_string(), output.path.clone());
+            let edge = (program.flow.to_string(), output.path.to_string());
             let proof = if unproven.contains(&edge) {
                 "; not proved, each message checked against its contract"
             } else {

@@ -22,7 +22,7 @@ pub struct Program {
     /// [`crate::VERSION`].
     pub version: u32,
     /// SHA-256 (hex) over the program's JSON with this field empty; see [`Program::sealed`].
-    pub hash: String,
+    pub hash: Box<str>,
     /// Whose flow it is.
     pub tenant: TenantName,
     /// The tenant's id in NATS.
@@ -82,7 +82,7 @@ pub enum Source {
     #[serde(rename_all = "camelCase")]
     Connector {
         /// The builtin's name: `webhook`, `schedule`, `generate`, `file`.
-        builtin: String,
+        builtin: Box<str>,
         /// Its parameters, proved against its schema. Secrets are `{secretRef: {name, key}}`.
         with: JsonText,
         /// How bytes become payloads.
@@ -117,11 +117,11 @@ pub struct Stage {
     /// What arrives.
     pub input: Input,
     /// Steps, in order.
-    pub steps: Vec<Step>,
+    pub steps: Box<[Step]>,
     /// Where messages go, by the sink's name. All whose `when` holds; `otherwise` when none does.
     pub outputs: LiteMap<String, Box<Output>>,
     /// Edges of the error branch (`error-<name>`). Empty: straight to the dead letters.
-    pub on_error: Vec<Subject>,
+    pub on_error: Box<[Subject]>,
 }
 
 /// What arrives at a stage.
@@ -134,7 +134,7 @@ pub struct Input {
     /// Whether each message is checked against it on arrival (a contract), or was proved (inferred).
     pub check: bool,
     /// The field path in the Flow of what the schema comes from, such as `spec.source.contract`.
-    pub path: String,
+    pub path: Box<str>,
 }
 
 /// A JSON value that a plan carries: its text, which takes a tenth of the memory of a tree of maps.
@@ -183,9 +183,9 @@ impl<'de> Deserialize<'de> for JsonText {
 #[serde(rename_all = "camelCase")]
 pub struct Step {
     /// The step's name: as given, else `step-<n>` from 1. A subject token.
-    pub name: String,
+    pub name: Box<str>,
     /// Where it stands in the Flow, such as `spec.steps[0].map`.
-    pub path: String,
+    pub path: Box<str>,
     /// What it does.
     #[serde(flatten)]
     pub action: Action,
@@ -208,7 +208,7 @@ pub struct Expression {
     /// The language.
     pub language: Language,
     /// The text.
-    pub source: String,
+    pub source: Box<str>,
 }
 
 /// An expression's language.
@@ -224,11 +224,11 @@ pub enum Language {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Output {
     /// Where it stands in the Flow, such as `spec.sinks.erp`.
-    pub path: String,
+    pub path: Box<str>,
     /// Which messages take it.
     pub condition: Condition,
     /// Steps of this branch; empty when the target is an edge (its stage has them).
-    pub steps: Vec<Step>,
+    pub steps: Box<[Step]>,
     /// Where it leads.
     pub target: Target,
 }
@@ -269,7 +269,7 @@ pub enum Target {
     #[serde(rename_all = "camelCase")]
     Deliver {
         /// The builtin's name: `http`, `file`, `log`.
-        builtin: String,
+        builtin: Box<str>,
         /// Its parameters, proved against its schema. `{secretRef: {name, key}}` and `{expr: VRL}`
         /// stand where the schema allows them.
         with: JsonText,
@@ -293,9 +293,11 @@ pub struct Retries {
 impl Program {
     /// The program with its hash.
     pub fn sealed(mut self) -> Self {
-        self.hash.clear();
+        self.hash = Box::default();
         let json = serde_json::to_vec(&self).expect("a program has only string keys");
-        self.hash = data_encoding::HEXLOWER.encode(&Sha256::digest(&json));
+        self.hash = data_encoding::HEXLOWER
+            .encode(&Sha256::digest(&json))
+            .into();
         self
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{FlowId, Import, Program, StreamName, TenantId, Workload};
@@ -19,7 +20,7 @@ pub struct Tenant {
     pub streams: Vec<Stream>,
     /// What each role may do inside the account (the template of a scoped signing key). The roles:
     /// `runtime`, and `support` (reads and redrives dead letters; used by `vrsky dlq`).
-    pub roles: BTreeMap<String, Permissions>,
+    pub roles: LiteMap<String, Permissions>,
     /// What it reads of others. Everything a grant needs on both sides is here, in the reader's
     /// part: the owner's plan does not depend on who reads.
     pub imports: Vec<Import>,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use litemap::LiteMap;
 use serde_json::json;
 use vrsky_crds::flow::{Delivery, Retries, Sink};
 use vrsky_crds::values::Duration;
@@ -11,8 +10,8 @@ use vrsky_plan::program::{self, Condition, Input, Output, Stage, Target};
 use vrsky_plan::{EdgeName, Subject};
 use vrsky_types::{Type, Verdict};
 
-use super::Body;
 use super::steps::vrl;
+use super::{Body, tight};
 use crate::check::{At, edge_mismatch, exactly_one, invalid_name, lonely_otherwise, unproven_edge};
 use crate::contract::Contract;
 use crate::path::Path;
@@ -85,9 +84,9 @@ impl Body<'_, '_> {
         if let Some(topic) = &sink.topic {
             let target = self.topic_target(name, sink, topic, &path, arrives.as_ref())?;
             return Some(Output {
-                path: path.to_string(),
+                path: path.to_string().into(),
                 condition,
-                steps,
+                steps: steps.into(),
                 target,
             });
         }
@@ -100,23 +99,23 @@ impl Body<'_, '_> {
             arrives.as_ref(),
         );
         let target = Target::Deliver {
-            builtin: connection.builtin.to_owned(),
+            builtin: connection.builtin.into(),
             with: with.into(),
             retries: self.retries(sink.delivery.as_ref()),
         };
         if fused {
             return Some(Output {
-                path: path.to_string(),
+                path: path.to_string().into(),
                 condition,
-                steps,
+                steps: steps.into(),
                 target,
             });
         }
         let subject = self.id().edge_subject(&edge);
         let deliver = Output {
-            path: path.to_string(),
+            path: path.to_string().into(),
             condition: Condition::Always,
-            steps: Vec::new(),
+            steps: Box::default(),
             target,
         };
         stages.insert(
@@ -126,17 +125,17 @@ impl Body<'_, '_> {
                 input: Input {
                     schema: taken?.to_schema().into(),
                     check: false,
-                    path: path.to_string(),
+                    path: path.to_string().into(),
                 },
-                steps,
-                outputs: LiteMap::from_iter([(name.to_owned(), Box::new(deliver))]),
-                on_error: on_error.to_vec(),
+                steps: steps.into(),
+                outputs: tight([(name.to_owned(), Box::new(deliver))]),
+                on_error: on_error.into(),
             }),
         );
         Some(Output {
-            path: path.to_string(),
+            path: path.to_string().into(),
             condition,
-            steps: Vec::new(),
+            steps: Box::default(),
             target: Target::Edge(subject),
         })
     }
@@ -286,11 +285,11 @@ impl Body<'_, '_> {
             let with = self.parameters(&connection, sink.with.as_ref(), &path.key("with"), payload);
             let subject = self.id().edge_subject(&edge);
             let deliver = Output {
-                path: path.to_string(),
+                path: path.to_string().into(),
                 condition: Condition::Always,
-                steps: Vec::new(),
+                steps: Box::default(),
                 target: Target::Deliver {
-                    builtin: connection.builtin.to_owned(),
+                    builtin: connection.builtin.into(),
                     with: with.into(),
                     retries: self.retries(sink.delivery.as_ref()),
                 },
@@ -302,11 +301,11 @@ impl Body<'_, '_> {
                     input: Input {
                         schema: document.schema.clone(),
                         check: false,
-                        path: path.to_string(),
+                        path: path.to_string().into(),
                     },
-                    steps: Vec::new(),
-                    outputs: LiteMap::from_iter([(name.clone(), Box::new(deliver))]),
-                    on_error: Vec::new(),
+                    steps: Box::default(),
+                    outputs: tight([(name.clone(), Box::new(deliver))]),
+                    on_error: Box::default(),
                 }),
             );
             subjects.push(subject);

@@ -64,7 +64,7 @@ impl Body<'_, '_> {
             input: Input {
                 schema: contract.schema.clone(),
                 check: true,
-                path: "spec.source.topic".to_owned(),
+                path: "spec.source.topic".into(),
             },
             payload: contract.compiled.payload().clone(),
         })
@@ -115,14 +115,14 @@ impl Body<'_, '_> {
         };
         Some(Arrived {
             source: program::Source::Connector {
-                builtin: connection.builtin.to_owned(),
+                builtin: connection.builtin.into(),
                 with: with.into(),
                 decode,
             },
             input: Input {
                 schema: contract.schema.clone(),
                 check,
-                path: path.to_owned(),
+                path: path.into(),
             },
             payload: contract.compiled.payload().clone(),
         })

@@ -13,7 +13,7 @@ use crate::path::Path;
 pub(super) fn vrl(source: &str) -> Expression {
     Expression {
         language: Language::Vrl,
-        source: source.to_owned(),
+        source: source.into(),
     }
 }
 
@@ -47,8 +47,8 @@ impl Body<'_, '_> {
             payload =
                 payload.and_then(|payload| self.step(field == "filter", text, &payload, &below));
             steps.push(Step {
-                name,
-                path: below.to_string(),
+                name: name.into(),
+                path: below.to_string().into(),
                 action,
             });
         }

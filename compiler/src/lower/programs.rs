@@ -73,7 +73,7 @@ fn incumbent(
         let stopped = Arc::make_mut(&mut program);
         stopped.suspended = true;
         // No longer what was sealed.
-        stopped.hash.clear();
+        stopped.hash = Box::default();
     }
     Some(program)
 }

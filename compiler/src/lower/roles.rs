@@ -3,8 +3,9 @@
 //! The account is the border between tenants. Inside it, these lists keep a runtime that was taken
 //! over from its neighbours' programs, and support from the flows' own business.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use litemap::LiteMap;
 use vrsky_plan::TenantId;
 use vrsky_plan::platform::{LEASES, PROGRAMS};
 use vrsky_plan::tenant::Permissions;
@@ -15,11 +16,11 @@ use crate::signature::Tenant;
 const INBOX: &str = "_INBOX_<user>.>";
 
 /// The roles by name.
-pub(super) fn roles(tenant: &Tenant, shared: &BTreeSet<&str>) -> BTreeMap<String, Permissions> {
-    BTreeMap::from([
-        ("runtime".to_owned(), runtime(&tenant.id, shared)),
-        ("support".to_owned(), support(&tenant.id)),
-    ])
+pub(super) fn roles(tenant: &Tenant, shared: &BTreeSet<&str>) -> LiteMap<String, Permissions> {
+    let mut roles = LiteMap::with_capacity(2);
+    roles.insert("runtime".to_owned(), runtime(&tenant.id, shared));
+    roles.insert("support".to_owned(), support(&tenant.id));
+    roles
 }
 
 /// Reads and empties edges, publishes to them, keeps leases, reports; sees programs, writes none.

@@ -1,8 +1,11 @@
 //! What is kept of an object's metadata.
 
-use jiff::Timestamp;
+use std::borrow::Cow;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use litemap::LiteMap;
+
+use crate::names::{FINALIZER, HASH, INSTANCE, MANAGED_BY, NAME, TENANT};
 
 /// Annotations of others are not kept: `kubectl apply` has the whole object in one.
 const ANNOTATIONS: &str = "vrsky.io/";
@@ -17,11 +20,13 @@ pub struct Metadata {
     pub resource_version: Box<str>,
     /// What every write of `spec` changes; 0 where there is none.
     pub generation: i64,
-    /// When it was made.
-    pub created: Option<Timestamp>,
-    /// When somebody asked for its deletion.
-    pub deleted: Option<Timestamp>,
-    /// Who has to let go of it before it goes.
+    /// When it was made, in Unix seconds.
+    pub created: Option<i64>,
+    /// When somebody asked for its deletion, in Unix seconds.
+    pub deleted: Option<i64>,
+    /// Whether it carries our finalizer.
+    pub is_kept: bool,
+    /// Who else has to let go of it before it goes.
     pub finalizers: Box<[String]>,
     /// All labels.
     pub labels: Words,
@@ -30,19 +35,37 @@ pub struct Metadata {
 }
 
 /// Few words by their names.
-type Words = LiteMap<Box<str>, Box<str>>;
+type Words = LiteMap<Word, Word>;
+
+/// Most are the operator's own, of which none needs memory.
+type Word = Cow<'static, str>;
+
+/// The operator's own.
+const OWN: [&str; 7] = [
+    MANAGED_BY.0,
+    MANAGED_BY.1,
+    NAME.0,
+    NAME.1,
+    INSTANCE,
+    TENANT,
+    HASH,
+];
 
 impl From<ObjectMeta> for Metadata {
     fn from(metadata: ObjectMeta) -> Self {
         let mut annotations = metadata.annotations.unwrap_or_default();
         annotations.retain(|name, _| name.starts_with(ANNOTATIONS));
+        let mut finalizers = metadata.finalizers.unwrap_or_default();
+        let all = finalizers.len();
+        finalizers.retain(|one| one != FINALIZER);
         Self {
             uid: metadata.uid.unwrap_or_default().into(),
             resource_version: metadata.resource_version.unwrap_or_default().into(),
             generation: metadata.generation.unwrap_or_default(),
-            created: metadata.creation_timestamp.map(|time| time.0),
-            deleted: metadata.deletion_timestamp.map(|time| time.0),
-            finalizers: metadata.finalizers.unwrap_or_default().into(),
+            created: metadata.creation_timestamp.map(|time| time.0.as_second()),
+            deleted: metadata.deletion_timestamp.map(|time| time.0.as_second()),
+            is_kept: finalizers.len() < all,
+            finalizers: finalizers.into(),
             labels: words(metadata.labels.unwrap_or_default()),
             annotations: words(annotations),
         }
@@ -63,6 +86,13 @@ impl Metadata {
 fn words(words: impl IntoIterator<Item = (String, String)>) -> Words {
     let words = words.into_iter();
     words
-        .map(|(name, value)| (name.into(), value.into()))
+        .map(|(name, value)| (word(name), word(value)))
         .collect()
+}
+
+fn word(text: String) -> Word {
+    match OWN.into_iter().find(|own| *own == text) {
+        Some(own) => Cow::Borrowed(own),
+        None => Cow::Owned(text),
+    }
 }

@@ -1,7 +1,11 @@
 //! What is kept of an object.
 
+use std::io::{Read, Write};
 use std::sync::Arc;
 
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
@@ -15,16 +19,16 @@ use crate::names;
 pub struct Seen {
     /// UID, version, labels, finalizers.
     pub metadata: Metadata,
-    /// Of Tenants and Grants: everything else, but for `status`.
-    pub data: Value,
     /// For VRSky's own kinds: what status says. One that cannot be read says nothing, and is written
     /// anew.
     pub told: Told,
     /// For VRSky's own kinds: the key's [`Key::origin`].
     pub origin: Arc<str>,
     /// For VRSky's own kinds: what the compiler reads. The same allocation as long as nothing that
-    /// it reads has changed. For others, see [`Seen::rest`].
+    /// it reads has changed. See [`Seen::content`].
     pub text: Arc<str>,
+    /// Of others: see [`Seen::content`].
+    rest: Option<Box<[u8]>>,
     /// For VRSky's own kinds: the last text in which nothing was wrong. It stands in where a later one
     /// cannot be read.
     pub sound: Option<Arc<str>>,
@@ -53,14 +57,23 @@ pub fn document(kind: Kind, object: &DynamicObject) -> String {
     .to_string()
 }
 
-/// What is kept of an object that is not VRSky's own, beside its metadata: JSON, which takes a tenth of
-/// the memory of a tree of maps. Of a pod, nobody asks more than how it is.
-fn rest(kind: Kind, data: &Value) -> String {
-    match kind {
-        Kind::Namespace => String::new(),
+/// What is kept of an object that is not VRSky's own, beside its metadata: deflated JSON, which takes a
+/// thirtieth of the memory of a tree of maps. Of a pod, nobody asks more than how it is.
+fn rest(kind: Kind, data: &Value) -> Option<Box<[u8]>> {
+    let json = match kind {
+        Kind::Namespace => return None,
         Kind::Pod => json!({"status": data["status"]}).to_string(),
         _ => data.to_string(),
-    }
+    };
+    let mut packed = DeflateEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(json.as_bytes()).ok()?;
+    Some(packed.finish().ok()?.into())
+}
+
+fn unpacked(rest: &[u8]) -> Option<Value> {
+    let mut json = Vec::new();
+    DeflateDecoder::new(rest).read_to_end(&mut json).ok()?;
+    serde_json::from_slice(&json).ok()
 }
 
 impl Seen {
@@ -73,14 +86,14 @@ impl Seen {
     ) -> Self {
         let said = object.data.get_mut("status").filter(|_| key.kind.is_ours());
         let status = said.and_then(|said| serde_json::from_value(said.take()).ok());
-        let text = if key.kind.is_ours() {
-            let text = document(key.kind, &object);
-            match before {
-                Some(seen) if *seen.text == *text => Arc::clone(&seen.text),
-                _ => Arc::from(text),
-            }
+        let (text, rest) = if key.kind.is_ours() {
+            (document(key.kind, &object), None)
         } else {
-            Arc::from(rest(key.kind, &object.data))
+            (String::new(), rest(key.kind, &object.data))
+        };
+        let text = match before {
+            Some(seen) if *seen.text == *text => Arc::clone(&seen.text),
+            _ => Arc::from(text),
         };
         let origin = match before {
             Some(seen) => Arc::clone(&seen.origin),
@@ -89,13 +102,10 @@ impl Seen {
         };
         Self {
             metadata: object.metadata.into(),
-            data: match key.kind {
-                Kind::Tenant | Kind::Grant => object.data,
-                _ => Value::Null,
-            },
             told: Told::new(status.unwrap_or_default(), phrases),
             origin,
             text,
+            rest,
             sound: before.and_then(|seen| seen.sound.clone()),
         }
     }
@@ -105,14 +115,19 @@ impl Seen {
         !kind.is_ours()
             || !Arc::ptr_eq(&before.text, &self.text)
             || before.metadata.deleted != self.metadata.deleted
+            || before.metadata.is_kept != self.metadata.is_kept
             || before.metadata.finalizers != self.metadata.finalizers
             || before.metadata.annotations != self.metadata.annotations
     }
 
-    /// Of an object that is not VRSky's own: `spec`, `status` and so on. Of a pod `status` alone, of a
+    /// `spec` and so on, to look into: of VRSky's own all but `status`, of a pod `status` alone, of a
     /// namespace nothing.
-    pub fn rest(&self) -> Value {
-        self.text.parse().unwrap_or_default()
+    pub fn content(&self) -> Value {
+        let content = match &self.rest {
+            Some(rest) => unpacked(rest),
+            None => self.text.parse().ok(),
+        };
+        content.unwrap_or_default()
     }
 
     /// The UID.
@@ -128,12 +143,6 @@ impl Seen {
     /// Whether somebody has asked for its deletion.
     pub fn is_deleting(&self) -> bool {
         self.metadata.deleted.is_some()
-    }
-
-    /// Whether it carries our finalizer.
-    pub fn is_kept(&self) -> bool {
-        let mut finalizers = self.metadata.finalizers.iter();
-        finalizers.any(|one| one == names::FINALIZER)
     }
 
     /// Whether its reconciliation is paused.

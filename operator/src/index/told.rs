@@ -21,8 +21,10 @@ pub struct Told {
 #[derive(Clone, Debug, PartialEq)]
 struct Since {
     phrase: Arc<Phrase>,
-    observed_generation: Option<i64>,
-    transition: Timestamp,
+    /// -1: it does not say.
+    observed_generation: i64,
+    /// In Unix seconds, which is what an API server keeps.
+    transition: i64,
 }
 
 /// What a condition says, whenever and of whichever generation.
@@ -67,8 +69,8 @@ impl Told {
                 reason: condition.reason,
                 message: condition.message,
             }),
-            observed_generation: condition.observed_generation,
-            transition: condition.last_transition_time.0,
+            observed_generation: condition.observed_generation.unwrap_or(-1),
+            transition: condition.last_transition_time.0.as_second(),
         });
         let observed_generation = status.observed_generation;
         let url = status.url.take();
@@ -92,8 +94,8 @@ impl Told {
             status: one.phrase.status.clone(),
             reason: one.phrase.reason.clone(),
             message: one.phrase.message.clone(),
-            observed_generation: one.observed_generation,
-            last_transition_time: Time(one.transition),
+            observed_generation: Some(one.observed_generation).filter(|it| *it >= 0),
+            last_transition_time: Time(Timestamp::from_second(one.transition).unwrap_or_default()),
         });
         Status {
             observed_generation: self.observed_generation,

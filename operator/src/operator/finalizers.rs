@@ -19,7 +19,7 @@ impl Operator {
     pub(super) async fn keep(&mut self) -> bool {
         let objects = self.index.unsettled();
         let objects: Vec<(Key, Seen)> = objects
-            .filter(|(_, seen)| !seen.is_deleting() && !seen.is_kept())
+            .filter(|(_, seen)| !seen.is_deleting() && !seen.metadata.is_kept)
             .filter(|(key, _)| {
                 key.kind == Kind::Tenant
                     || self.inventory.value.namespaces.contains_key(&key.namespace)
@@ -34,7 +34,7 @@ impl Operator {
         let now = Timestamp::now();
         let objects = self.index.unsettled();
         let objects: Vec<(Key, Seen)> = objects
-            .filter(|(_, seen)| seen.is_deleting() && seen.is_kept())
+            .filter(|(_, seen)| seen.is_deleting() && seen.metadata.is_kept)
             .filter(|(key, seen)| is_overdue(seen, now) || self.is_gone(key, seen))
             .map(|(key, seen)| (key.clone(), seen.clone()))
             .collect();
@@ -52,7 +52,7 @@ impl Operator {
         let leaving = self.index.unsettled().filter(|(key, seen)| {
             key.kind == Kind::Flow
                 && seen.is_deleting()
-                && seen.is_kept()
+                && seen.metadata.is_kept
                 && !is_past(seen, status::WAKES_WITHIN, now)
         });
         let mut staying = BTreeSet::new();
@@ -126,5 +126,5 @@ fn is_overdue(seen: &Seen, now: Timestamp) -> bool {
 /// Whether its deletion was asked for longer ago than this.
 fn is_past(seen: &Seen, limit: SignedDuration, now: Timestamp) -> bool {
     let asked = seen.metadata.deleted;
-    asked.is_some_and(|asked| now.duration_since(asked) > limit)
+    asked.is_some_and(|asked| now.as_second() - asked > limit.as_secs())
 }

@@ -87,7 +87,8 @@ impl Operator {
             recorder.tell(&key, uid, &transition).await;
         });
         let events = stream::iter(events).buffer_unordered(CONCURRENT);
-        events.collect::<()>().await;
+        let count = events.count().await;
+        self.recorder.told(count);
         is_done
     }
 
@@ -148,7 +149,8 @@ impl Operator {
                 (status, next)
             }
             Kind::Tenant => {
-                let (missing, replaced) = self.namespaces(seen);
+                let content = seen.content();
+                let (missing, replaced) = self.namespaces(&content);
                 if let Some(message) = self.refused_compute(owner) {
                     object.refuse(message);
                 }
@@ -258,8 +260,8 @@ impl Operator {
     }
 
     /// Namespaces that a Tenant lists and that are not there, or not the ones that were bound.
-    fn namespaces<'a>(&self, tenant: &'a Seen) -> (Vec<&'a str>, Vec<&'a str>) {
-        let listed = tenant.data["spec"]["namespaces"].as_array();
+    fn namespaces<'a>(&self, tenant: &'a Value) -> (Vec<&'a str>, Vec<&'a str>) {
+        let listed = tenant["spec"]["namespaces"].as_array();
         let listed = listed.into_iter().flatten().filter_map(Value::as_str);
         let (mut missing, mut replaced) = (Vec::new(), Vec::new());
         for namespace in listed {

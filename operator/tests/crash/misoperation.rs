@@ -243,7 +243,7 @@ fn what_runs(plan: &Plan) -> Plan {
         for program in Arc::make_mut(tenant).programs.values_mut() {
             let program = Arc::make_mut(program);
             program.generation = 0;
-            program.hash.clear();
+            program.hash = Box::default();
         }
     }
     plan

@@ -90,7 +90,7 @@ impl Stage {
                                 context,
                                 &output.path,
                             )?,
-                            builtin: builtin.clone(),
+                            builtin: builtin.to_string(),
                             with: with.clone(),
                             retries: *retries,
                             failing: AtomicBool::new(false),
@@ -101,7 +101,7 @@ impl Stage {
             outputs.push(Output {
                 delivered: status.delivered(name),
                 name: name.as_str().into(),
-                path: output.path.clone(),
+                path: output.path.to_string(),
                 condition,
                 steps,
                 target,
@@ -111,11 +111,11 @@ impl Stage {
             program: Origin {
                 flow: program.flow.clone(),
                 generation: program.generation,
-                hash: program.hash.clone(),
+                hash: program.hash.to_string(),
                 dead_letter_seconds: program.dead_letter_seconds,
                 partitions: program.partitions,
             },
-            input_path: stage.input.path.clone(),
+            input_path: stage.input.path.to_string(),
             contract: stage.input.check.then_some(contract),
             steps,
             outputs,
@@ -165,8 +165,8 @@ fn compile_steps(steps: &[program::Step], input: &Type) -> Result<(Vec<Step>, Ty
             }
         };
         compiled.push(Step {
-            name: step.name.clone(),
-            path: step.path.clone(),
+            name: step.name.to_string(),
+            path: step.path.to_string(),
             action,
         });
     }

@@ -142,7 +142,9 @@ async fn a_program_of_another_version_is_shown_and_disturbs_no_other() {
     world.put(other.clone()).await;
     let _runtime = world.runtime();
     world.running(&other).await;
-    let report = world.report(&newer.flow, |r| r.program == newer.hash).await;
+    let report = world
+        .report(&newer.flow, |r| *r.program == *newer.hash)
+        .await;
     assert!(matches!(report.state, State::Blocked { reason, .. } if reason.contains("version 99")));
 }
 
@@ -178,7 +180,7 @@ async fn a_full_reader_pushes_back_to_the_source_and_loses_nothing() {
         .topic("out", Condition::Always, &["e.shop_reader.in"])
         .change(|program| {
             program.source = Source::Connector {
-                builtin: "generate".to_owned(),
+                builtin: "generate".into(),
                 with: json!({"every": "2ms", "count": 300, "payload": {"n": 1}}).into(),
                 decode: Decode::Json,
             };

@@ -194,7 +194,7 @@ async fn the_error_branch_comes_before_the_dead_letters() {
             let subject = program.flow.edge_subject(&edge);
             let first = program.stages.get_mut(&EdgeName::ingress()).unwrap();
             let mut stage = first.clone();
-            first.on_error = vec![subject.clone()];
+            first.on_error = [subject.clone()].into();
             stage.subject = subject;
             stage.input.check = false;
             stage.input.schema = json!(true).into();

@@ -19,7 +19,7 @@ const RETRIES: Retries = Retries {
 /// A flow with two sinks, of which `audit` has an edge of its own.
 fn with_audit(endpoint: &Endpoint) -> Program {
     let audit = Target::Deliver {
-        builtin: "http".to_owned(),
+        builtin: "http".into(),
         with: endpoint.with().into(),
         retries: RETRIES,
     };

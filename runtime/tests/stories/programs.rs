@@ -21,15 +21,15 @@ pub fn program(name: &str) -> Program {
             })
             .into(),
             check: true,
-            path: "spec.source.contract".to_owned(),
+            path: "spec.source.contract".into(),
         },
-        steps: Vec::new(),
+        steps: Box::default(),
         outputs: [].into_iter().collect(),
-        on_error: Vec::new(),
+        on_error: Box::default(),
     };
     Program {
         version: vrsky_plan::VERSION,
-        hash: String::new(),
+        hash: Box::default(),
         tenant: TenantName::new("acme").unwrap(),
         tenant_id: TenantId::new("acme1").unwrap(),
         flow,
@@ -68,11 +68,13 @@ pub trait Build: Sized {
     fn step(self, name: &str, action: Action) -> Self {
         self.stage(|stage| {
             let place = stage.steps.len();
-            stage.steps.push(Step {
-                name: name.to_owned(),
-                path: format!("spec.steps[{place}].{name}"),
+            let before = std::mem::take(&mut stage.steps).into_iter();
+            let step = Step {
+                name: name.into(),
+                path: format!("spec.steps[{place}].{name}").into(),
                 action,
-            });
+            };
+            stage.steps = before.chain([step]).collect();
         })
     }
 
@@ -82,7 +84,7 @@ pub trait Build: Sized {
 
     fn deliver(self, name: &str, builtin: &str, with: Value, retries: Retries) -> Self {
         let target = Target::Deliver {
-            builtin: builtin.to_owned(),
+            builtin: builtin.into(),
             with: with.into(),
             retries,
         };
@@ -106,7 +108,7 @@ pub trait Build: Sized {
             first.outputs.insert(name.to_owned(), moves);
             let mut stage = first.clone();
             stage.subject = subject;
-            stage.steps.clear();
+            stage.steps = Box::default();
             stage.input.check = false;
             let only = (name.to_owned(), output(name, Condition::Always, target));
             stage.outputs = [only].into_iter().collect();
@@ -124,9 +126,9 @@ impl Build for Program {
 
 pub fn output(name: &str, condition: Condition, target: Target) -> Box<Output> {
     Box::new(Output {
-        path: format!("spec.sinks.{name}"),
+        path: format!("spec.sinks.{name}").into(),
         condition,
-        steps: Vec::new(),
+        steps: Box::default(),
         target,
     })
 }
@@ -144,7 +146,7 @@ pub fn topic(name: &str, readers: &[&str]) -> Target {
 pub fn expression(source: &str) -> Expression {
     Expression {
         language: Language::Vrl,
-        source: source.to_owned(),
+        source: source.into(),
     }
 }
 

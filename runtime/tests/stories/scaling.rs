@@ -32,7 +32,7 @@ fn first(reader: &str) -> Program {
 /// Delivers, from an edge of the sink's own.
 fn reader(endpoint: &Endpoint, partitions: u32) -> Program {
     let deliver = Target::Deliver {
-        builtin: "http".to_owned(),
+        builtin: "http".into(),
         with: endpoint.with().into(),
         retries: RETRIES,
     };

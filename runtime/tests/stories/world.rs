@@ -112,7 +112,7 @@ impl World {
         let programs = self.programs.iter();
         let index = Index {
             programs: programs
-                .map(|(flow, p)| (flow.clone(), p.hash.clone()))
+                .map(|(flow, p)| (flow.clone(), p.hash.to_string()))
                 .collect(),
         };
         let key = platform::index_key(&self.tenant);
@@ -263,7 +263,7 @@ impl World {
     }
 
     pub async fn running(&self, program: &Program) -> Report {
-        let runs = |r: &Report| r.program == program.hash && r.state == State::Running;
+        let runs = |r: &Report| *r.program == *program.hash && r.state == State::Running;
         self.report(&program.flow, runs).await
     }
 

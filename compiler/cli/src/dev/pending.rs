@@ -47,7 +47,7 @@ impl Pending {
                     .get(*key)
                     .is_none_or(|before| before.hash != program.hash)
             })
-            .map(|((_, flow), program)| (flow.clone(), program.hash.clone()))
+            .map(|((_, flow), program)| (flow.clone(), program.hash.to_string()))
             .collect();
         let gone = before.keys().filter(|key| !after.contains_key(*key));
         let mut flows: Vec<String> = wanted

@@ -22,7 +22,8 @@ impl Operator {
         now: Timestamp,
     ) -> GrantFacts<'a> {
         let name = format!("{}/{}", key.namespace, key.name);
-        let spec = &seen.data["spec"];
+        let content = seen.content();
+        let spec = &content["spec"];
         let expires = spec["expires"]
             .as_str()
             .and_then(|text| text.parse::<Timestamp>().ok());
@@ -35,7 +36,8 @@ impl Operator {
         };
         let readers = readers.get(name.as_str()).map_or(&[][..], Vec::as_slice);
         // The worse of both sides. Whoever still reads by a grant that has ended is not in the plan.
-        let still = end.and_then(|_| self.still_reads(&name, seen));
+        let to = spec["to"]["tenant"].as_str();
+        let still = end.and_then(|_| self.still_reads(&name, seen, to));
         for id in readers.iter().copied().chain(still) {
             if object.apply == Apply::Done {
                 object.apply = self.applied_to(id);
@@ -47,7 +49,7 @@ impl Operator {
             messages_removed: revoked.purged,
         });
         let topic = spec["topic"].as_str().unwrap_or_default();
-        let created = seen.metadata.created.unwrap_or(Timestamp::MIN);
+        let created = seen.metadata.created.unwrap_or(i64::MIN);
         GrantFacts {
             object,
             end,
@@ -55,18 +57,17 @@ impl Operator {
             publishers_behind: owner
                 .is_some_and(|tenant| self.publishers_behind(tenant, topic, now)),
             // Not that of a former one of the same name.
-            revocation: revocation.filter(|revocation| revocation.at >= created),
+            revocation: revocation.filter(|revocation| revocation.at.as_second() >= created),
         }
     }
 
-    /// Who may still read by a grant that has ended.
-    fn still_reads(&self, grant: &str, seen: &Seen) -> Option<&TenantId> {
+    /// Who may still read by a grant to this tenant that has ended.
+    fn still_reads(&self, grant: &str, seen: &Seen, to: Option<&str>) -> Option<&TenantId> {
         let generation = Some(seen.generation());
         let told = seen.told.status();
         let was_verified = told.conditions.iter().any(|it| {
             it.type_ == "Revoked" && it.status == "True" && it.observed_generation == generation
         });
-        let to = seen.data["spec"]["to"]["tenant"].as_str();
         let to = to.and_then(|to| TenantName::new(to).ok());
         let to = to.and_then(|to| self.plan.tenants.get(&to));
         let mut ending = self.ending.iter();
