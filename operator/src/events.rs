@@ -126,3 +126,39 @@ pub fn kustomization(key: &Key, seen: &Seen) -> Option<String> {
     let is_own = namespace == Some(&key.namespace) && !key.namespace.is_empty();
     name.filter(|_| is_own).map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::fake_api;
+    use crate::kinds::Kind;
+
+    #[tokio::test]
+    async fn what_is_told_again_is_counted_until_too_much_was_told() {
+        let methods: Arc<Mutex<Vec<String>>> = Arc::default();
+        let heard = Arc::clone(&methods);
+        let client = fake_api::client(move |method, _| {
+            let mut heard = heard.lock().expect("no test has panicked");
+            heard.push(method.to_owned());
+            (200, json!({"metadata": {"name": "one"}}))
+        });
+        let mut recorder = Recorder::new(&client, "me");
+        let key = Key::new(Kind::Flow, "acme", "shop");
+        let transition = Transition {
+            reason: "Running".to_owned(),
+            note: "it runs".to_owned(),
+            is_bad: false,
+            kustomization: None,
+        };
+        for told in [1, 1, REMEMBERED, 1] {
+            recorder.tell(&key, "1".to_owned(), &transition).await;
+            recorder.told(told);
+        }
+        let heard = methods.lock().expect("no test has panicked");
+        assert_eq!(*heard, ["POST", "PATCH", "PATCH", "POST"]);
+    }
+}
