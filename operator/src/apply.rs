@@ -176,7 +176,7 @@ impl Writer {
     /// Writes statuses, whole, each into the version that was seen: the version that it has become, in
     /// the order of `statuses`. `None` if the object is another by now, or gone; the watch will tell.
     ///
-    /// Not by server-side apply, which takes the API server a seventh longer.
+    /// Not by server-side apply: see `docs/adr/0018`.
     pub async fn statuses(
         &self,
         statuses: &[(Key, String, Status)],

@@ -60,7 +60,7 @@ impl Program {
     /// The path of its webhook, if its source is one.
     pub fn webhook(&self) -> Option<String> {
         match &self.source {
-            Source::Connector { builtin, with, .. } if **builtin == *"webhook" => {
+            Source::Connector { builtin, with, .. } if builtin.as_ref() == "webhook" => {
                 Some(with.value().get("path")?.as_str()?.to_owned())
             }
             _ => None,
