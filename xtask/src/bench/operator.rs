@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 100)]
     edits: u32,
     /// Seconds of rest, after which what was done meanwhile is counted.
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 120)]
     rest: u64,
 }
 
