@@ -1,13 +1,11 @@
 //! What is wrong with an object, whatever else there is.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::check::{dead_letter_retention, foreign_write, grant_to_self, scale};
 use crate::codes::{Cause, cause};
-use crate::{Code, Diagnostic, Document, Severity, World, compile};
+use crate::{Code, Diagnostic, Document, Incumbents, Severity, World, compile};
 
 /// What depends on the terms or the name of the tenant.
 const OF_THE_TENANT: [Code; 4] = [
@@ -43,7 +41,7 @@ pub fn alone(text: &str, namespace: Option<&str>) -> Vec<Diagnostic> {
         now: Timestamp::UNIX_EPOCH,
         documents,
         repository: None,
-        incumbents: BTreeMap::new(),
+        incumbents: Incumbents::default(),
         replicas: 1,
     };
     let mut found = compile(&world).diagnostics;

@@ -50,9 +50,9 @@ impl Compiler {
     /// Compiles the next World.
     pub fn compile(&mut self, world: &World) -> Compiled {
         let reads = self.documents.follow(&world.documents);
-        let incumbents: Vec<&Arc<Program>> = world.incumbents.values().collect();
-        if !self.basis.follow(reads, &incumbents) {
-            let basis = Basis::new(reads, &incumbents);
+        let incumbents = world.incumbents.as_slice();
+        if !self.basis.follow(reads, incumbents) {
+            let basis = Basis::new(reads, incumbents);
             // Groups of the same first document have much in common.
             let before = std::mem::take(&mut self.groups).into_iter();
             let mut before: HashMap<Arc<str>, Part> = before
@@ -74,7 +74,7 @@ impl Compiler {
             recheck_at: None,
         };
         for (group, part) in &mut self.groups {
-            let one = part.follow(world, reads, &incumbents, group);
+            let one = part.follow(world, reads, incumbents, group);
             let tenants = one.plan.tenants.iter();
             let tenants = tenants.map(|(name, tenant)| (name.clone(), Arc::clone(tenant)));
             compiled.plan.tenants.extend(tenants);
@@ -127,7 +127,7 @@ impl Last {
         &self,
         world: &World,
         reads: &[Arc<Read>],
-        incumbents: &[&Arc<Program>],
+        incumbents: &[Arc<Program>],
         group: &Group,
     ) -> bool {
         let mut said = self.reads.iter().zip(&group.documents);
@@ -139,7 +139,7 @@ impl Last {
             && self.reads.len() == group.documents.len()
             && self.incumbents.len() == group.incumbents.len()
             && said.all(|(last, document)| Arc::ptr_eq(last, &reads[*document]))
-            && ran.all(|(last, incumbent)| Arc::ptr_eq(last, incumbents[*incumbent]))
+            && ran.all(|(last, incumbent)| Arc::ptr_eq(last, &incumbents[*incumbent]))
     }
 }
 
@@ -149,7 +149,7 @@ impl Part {
         &mut self,
         world: &World,
         reads: &[Arc<Read>],
-        incumbents: &[&Arc<Program>],
+        incumbents: &[Arc<Program>],
         group: &Group,
     ) -> &Compiled {
         let last = self.last.take();
@@ -163,16 +163,13 @@ impl Part {
             let incumbents: Vec<Arc<Program>> = group
                 .incumbents
                 .iter()
-                .map(|at| Arc::clone(incumbents[*at]))
+                .map(|at| Arc::clone(&incumbents[*at]))
                 .collect();
-            let running = incumbents.iter();
             let part = World {
                 now: world.now,
                 documents: documents.map(|at| world.documents[*at].clone()).collect(),
                 repository: world.repository.clone(),
-                incumbents: running
-                    .map(|it| ((it.tenant.clone(), it.flow.clone()), Arc::clone(it)))
-                    .collect(),
+                incumbents: incumbents.iter().cloned().collect(),
                 replicas: world.replicas,
             };
             Last {

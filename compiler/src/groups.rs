@@ -32,16 +32,16 @@ pub(crate) struct Basis {
 
 impl Basis {
     /// What follows from documents that say this, and from what runs.
-    pub(crate) fn new(reads: &[Arc<Read>], incumbents: &[&Arc<Program>]) -> Self {
+    pub(crate) fn new(reads: &[Arc<Read>], incumbents: &[Arc<Program>]) -> Self {
         Self {
             reads: reads.to_vec(),
-            incumbents: incumbents.iter().map(|it| Arc::clone(it)).collect(),
+            incumbents: incumbents.to_vec(),
         }
     }
 
     /// Becomes what documents that say this and what runs are, if the same groups follow from that,
     /// place by place: true.
-    pub(crate) fn follow(&mut self, reads: &[Arc<Read>], incumbents: &[&Arc<Program>]) -> bool {
+    pub(crate) fn follow(&mut self, reads: &[Arc<Read>], incumbents: &[Arc<Program>]) -> bool {
         let mut said = self.reads.iter().zip(reads);
         let mut ran = self.incumbents.iter().zip(incumbents);
         let is_like = self.reads.len() == reads.len()
@@ -189,7 +189,6 @@ fn groups(reads: &[Arc<Read>], incumbents: &[Arc<Program>]) -> Vec<Group> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use super::*;
     use crate::parse::Memory;
@@ -214,7 +213,7 @@ mod tests {
             now: jiff::Timestamp::UNIX_EPOCH,
             documents: documents(&[&globex, flow]),
             repository: None,
-            incumbents: BTreeMap::new(),
+            incumbents: crate::Incumbents::default(),
             replicas: 1,
         });
         let programs = compiled.plan.tenants.values();
@@ -227,10 +226,10 @@ mod tests {
         });
         let mut memory = Memory::default();
         let said = memory.follow(&documents(&[acme, &globex]));
-        let mut basis = Basis::new(said, &[own]);
+        let mut basis = Basis::new(said, std::slice::from_ref(own));
         assert_eq!(basis.groups().len(), 2);
-        assert!(basis.follow(said, &[own]));
-        assert!(!basis.follow(said, &[&reads]));
-        assert_eq!(Basis::new(said, &[&reads]).groups().len(), 1);
+        assert!(basis.follow(said, std::slice::from_ref(own)));
+        assert!(!basis.follow(said, &[Arc::clone(&reads)]));
+        assert_eq!(Basis::new(said, &[reads]).groups().len(), 1);
     }
 }

@@ -39,4 +39,4 @@ pub use builtin::hides_builtin;
 pub use compile::{Compiled, Compiler, compile};
 pub use diagnostic::{Code, Diagnostic, Help, Label, ObjectName, Patch, Severity};
 pub use place::locate;
-pub use world::{Document, Repository, World};
+pub use world::{Document, Incumbents, Repository, World};

@@ -89,7 +89,7 @@ fn flows(world: &World, objects: &[Object], signatures: &mut Signatures, reports
             continue;
         };
         let key = (tenant.clone(), id.clone());
-        let incumbent = world.incumbents.contains_key(&key);
+        let incumbent = world.incumbents.get(tenant, &id).is_some();
         if let Some(other) = first.get(&key).copied() {
             let issue = check::duplicate_name::issue("Flow", &object.full_name(), other);
             reports.add(objects, index, issue);

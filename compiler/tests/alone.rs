@@ -3,12 +3,14 @@
 // The tests read fixtures; the compiler does not.
 #![allow(clippy::disallowed_methods)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use vrsky_compiler::{Diagnostic, Document, Severity, World, alone, codes, compile, hides_builtin};
+use vrsky_compiler::{
+    Diagnostic, Document, Incumbents, Severity, World, alone, codes, compile, hides_builtin,
+};
 
 const MANIFESTS: &str = include_str!("design.yaml");
 
@@ -30,7 +32,7 @@ fn compiled(documents: &[String]) -> Vec<Diagnostic> {
         now: "2026-11-23T12:00:00Z".parse().unwrap(),
         documents: documents.collect(),
         repository: None,
-        incumbents: BTreeMap::new(),
+        incumbents: Incumbents::default(),
         replicas: 1,
     })
     .diagnostics

@@ -1,10 +1,9 @@
 //! The example of the design: two tenants, a webhook, a topic, a grant.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use vrsky_compiler::{Compiled, Document, World, compile};
+use vrsky_compiler::{Compiled, Document, Incumbents, World, compile};
 use vrsky_plan::program::{Condition, Source, Target};
 use vrsky_plan::{EdgeName, FlowId, Program, TenantName};
 
@@ -19,7 +18,7 @@ fn world(text: &str) -> World {
             before: None,
         }],
         repository: None,
-        incumbents: BTreeMap::new(),
+        incumbents: Incumbents::default(),
         replicas: 1,
     }
 }
@@ -116,13 +115,7 @@ fn a_grant_becomes_an_import_and_a_shared_subject() {
 fn revocation_executes_and_the_reader_holds() {
     let first = compile(&world(MANIFESTS));
     let mut second = world(&MANIFESTS.replace("onward: Forbidden", "revoked: true"));
-    for (tenant, part) in &first.plan.tenants {
-        for (flow, program) in &part.programs {
-            second
-                .incumbents
-                .insert((tenant.clone(), flow.clone()), program.clone());
-        }
-    }
+    second.incumbents = Incumbents::from(&first.plan);
     let compiled = compile(&second);
     let codes: Vec<String> = compiled
         .diagnostics
@@ -161,13 +154,9 @@ fn a_mistake_withholds_only_its_own_change() {
             .contains_key(&FlowId::new("globex", "fulfil").unwrap())
     );
     let mut second = world(&broken);
-    let key = (
-        tenant_name("globex"),
-        FlowId::new("globex", "fulfil").unwrap(),
-    );
     second
         .incumbents
-        .insert(key, program(&first, "globex", "fulfil"));
+        .extend([program(&first, "globex", "fulfil")]);
     let compiled = compile(&second);
     assert!(!compiled.diagnostics.is_empty());
     assert_eq!(compiled.plan.tenants, first.plan.tenants);
@@ -183,13 +172,9 @@ fn suspension_executes_even_where_the_rest_is_broken() {
             "  suspend: true\n  source: {topic: acme/orders}",
         );
     let mut second = world(&text);
-    let key = (
-        tenant_name("globex"),
-        FlowId::new("globex", "fulfil").unwrap(),
-    );
     second
         .incumbents
-        .insert(key, program(&first, "globex", "fulfil"));
+        .extend([program(&first, "globex", "fulfil")]);
     assert!(program(&compile(&second), "globex", "fulfil").suspended);
 }
 

@@ -1,9 +1,7 @@
 //! Edges to topics: proved, refuted, or not proved and told.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use std::collections::BTreeMap;
-
-use vrsky_compiler::{Compiled, Document, Severity, World, compile};
+use vrsky_compiler::{Compiled, Document, Incumbents, Severity, World, compile};
 use vrsky_plan::TenantName;
 
 /// A topic that asks much of its messages, and a flow with these steps before it.
@@ -58,7 +56,7 @@ spec:
             before: None,
         }],
         repository: None,
-        incumbents: BTreeMap::new(),
+        incumbents: Incumbents::default(),
         replicas: 1,
     })
 }

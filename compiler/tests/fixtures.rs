@@ -6,12 +6,14 @@
 // The tests read files and `UPDATE`; the compiler does not.
 #![allow(clippy::disallowed_methods)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use vrsky_compiler::{Code, Compiled, Diagnostic, Document, Severity, World, codes, compile};
+use vrsky_compiler::{
+    Code, Compiled, Diagnostic, Document, Incumbents, Severity, World, codes, compile,
+};
 
 const TENANTS: &str = "
 apiVersion: vrsky.io/v1alpha1
@@ -42,7 +44,7 @@ fn compiled(text: &str) -> Compiled {
             document("tenants.yaml", TENANTS),
         ],
         repository: None,
-        incumbents: BTreeMap::new(),
+        incumbents: Incumbents::default(),
         replicas: 1,
     })
 }

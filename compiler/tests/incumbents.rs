@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use vrsky_compiler::{Compiled, Compiler, Document, World, compile};
+use vrsky_compiler::{Compiled, Compiler, Document, Incumbents, World, compile};
 use vrsky_plan::program::Source;
 use vrsky_plan::{FlowId, Program, TenantName};
 
@@ -37,15 +37,7 @@ fn world(files: &[(&str, &str)], running: &[&Arc<Program>]) -> World {
             })
             .collect(),
         repository: None,
-        incumbents: running
-            .iter()
-            .map(|program| {
-                (
-                    (program.tenant.clone(), program.flow.clone()),
-                    Arc::clone(program),
-                )
-            })
-            .collect(),
+        incumbents: running.iter().copied().cloned().collect(),
         replicas: 1,
     }
 }
@@ -203,6 +195,26 @@ fn a_copy_changes_nothing_that_runs() {
     );
     assert_eq!(codes(&both), ["VRS0108"]);
     assert_eq!(path(&program(&both, "first")), "/a");
+}
+
+#[test]
+fn of_each_flow_one_program_runs_and_a_later_one_takes_its_place() {
+    let tenant = ("tenant.yaml", TENANT);
+    let [old, new, other] = [("in", "/old"), ("in", "/new"), ("a", "/other")]
+        .map(|(name, at)| compiled(&[tenant, ("flow.yaml", &flow(name, at))], &[]))
+        .map(|compiled| Incumbents::from(&compiled.plan));
+    let mut all = other.clone();
+    for next in [&new, &old, &new] {
+        all.extend(next.as_slice().iter().cloned());
+    }
+    let paths: Vec<String> = all.as_slice().iter().map(|it| path(it)).collect();
+    assert_eq!(paths, ["/other", "/new"]);
+    for program in all.as_slice() {
+        let found = all.get(&program.tenant, &program.flow).unwrap();
+        assert!(Arc::ptr_eq(found, program));
+    }
+    let acme = TenantName::new("acme").unwrap();
+    assert!(all.get(&acme, &FlowId::new("acme", "b").unwrap()).is_none());
 }
 
 #[test]

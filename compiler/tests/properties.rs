@@ -2,13 +2,11 @@
 //! panics.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use vrsky_compiler::{Compiled, Compiler, Document, World, compile};
+use vrsky_compiler::{Compiled, Compiler, Document, Incumbents, World, compile};
 use vrsky_plan::TenantName;
 
 const MANIFESTS: &str = include_str!("design.yaml");
@@ -26,7 +24,7 @@ fn world(documents: Vec<Document>) -> World {
         now: "2026-11-23T12:00:00Z".parse().unwrap(),
         documents,
         repository: None,
-        incumbents: BTreeMap::new(),
+        incumbents: Incumbents::default(),
         replicas: 1,
     }
 }
@@ -212,11 +210,10 @@ proptest! {
                     let before = last.documents.iter().find(|before| before.origin == document.origin);
                     document.before = before.map(|before| before.text.clone());
                 }
-                let ran = compile(last).plan.tenants.into_iter().flat_map(|(tenant, part)| {
-                    Arc::unwrap_or_clone(part).programs.into_iter().map(move |(flow, program)| ((tenant.clone(), flow), program))
-                });
                 // A new server knows of nothing that runs.
-                next.incumbents = ran.filter(|_| !lost).collect();
+                if !lost {
+                    next.incumbents = Incumbents::from(&compile(last).plan);
+                }
             }
             let (again, anew) = (compiler.compile(&next), compile(&next));
             prop_assert_eq!(&again.plan, &anew.plan);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use vrsky_compiler::{Document, World, compile};
+use vrsky_compiler::{Document, Incumbents, World, compile};
 use vrsky_plan::program::{Output, Scale, Target};
 use vrsky_plan::{EdgeName, Plan, Program};
 
@@ -55,7 +55,7 @@ fn plan(bill: &str, fulfil: &str) -> Plan {
             before: None,
         }],
         repository: None,
-        incumbents: BTreeMap::new(),
+        incumbents: Incumbents::default(),
         replicas: 1,
     });
     assert_eq!(compiled.diagnostics, []);

@@ -1,10 +1,10 @@
 //! What becomes of odd YAML.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use vrsky_compiler::{
-    Compiled, Diagnostic, Document, Repository, Severity, World, compile, locate,
+    Compiled, Diagnostic, Document, Incumbents, Repository, Severity, World, compile, locate,
 };
 use vrsky_plan::TenantName;
 
@@ -24,7 +24,7 @@ fn compiled(text: &str) -> Compiled {
         now: "2026-11-23T12:00:00Z".parse().unwrap(),
         documents: vec![document("a.yaml", text), document("tenant.yaml", TENANT)],
         repository: None,
-        incumbents: BTreeMap::new(),
+        incumbents: Incumbents::default(),
         replicas: 1,
     })
 }
@@ -144,7 +144,7 @@ fn what_another_repository_holds_is_neither_right_nor_wrong() {
         repository: Some(Repository {
             tenants: BTreeSet::from([TenantName::new("acme").unwrap()]),
         }),
-        incumbents: BTreeMap::new(),
+        incumbents: Incumbents::default(),
         replicas: 1,
     };
     let found = compile(&world).diagnostics;

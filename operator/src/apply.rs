@@ -95,12 +95,12 @@ impl Writer {
         let key = action.key();
         let is_allowed = key.kind.is_made()
             && match action {
-                Action::Apply(..) => namespaces.contains(key.namespace.as_str()),
+                Action::Apply(..) => namespaces.contains(&*key.namespace),
                 Action::Delete { .. } => !key.namespace.is_empty(),
             }
             && match key.kind {
-                Kind::Secret => [RUNTIME, SUPPORT].contains(&key.name.as_str()),
-                Kind::ConfigMap => key.name == OFFERS,
+                Kind::Secret => [RUNTIME, SUPPORT].contains(&&*key.name),
+                Kind::ConfigMap => *key.name == *OFFERS,
                 _ => true,
             };
         if !is_allowed {
@@ -188,7 +188,8 @@ impl Writer {
         let parameters = &parameters;
         let writes = statuses.iter().map(|(key, version, status)| async move {
             let mut object = DynamicObject::new(&key.name, &key.kind.resource());
-            object.metadata.namespace = Some(key.namespace.clone()).filter(|it| !it.is_empty());
+            object.metadata.namespace =
+                (!key.namespace.is_empty()).then(|| key.namespace.to_string());
             object.metadata.resource_version = Some(version.clone());
             object.data = json!({"status": status});
             let done = key

@@ -67,8 +67,8 @@ impl Recorder {
         let about = ObjectReference {
             api_version: Some(resource.api_version),
             kind: Some(resource.kind),
-            namespace: (!key.namespace.is_empty()).then(|| key.namespace.clone()),
-            name: Some(key.name.clone()),
+            namespace: (!key.namespace.is_empty()).then(|| key.namespace.to_string()),
+            name: Some(key.name.to_string()),
             uid: Some(uid),
             ..ObjectReference::default()
         };
@@ -78,7 +78,7 @@ impl Recorder {
             let kustomization = ObjectReference {
                 api_version: Some(KUSTOMIZATION.0.to_owned()),
                 kind: Some(KUSTOMIZATION.1.to_owned()),
-                namespace: Some(key.namespace.clone()),
+                namespace: Some(key.namespace.to_string()),
                 name: Some(name.clone()),
                 ..ObjectReference::default()
             };

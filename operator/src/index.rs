@@ -146,11 +146,7 @@ impl Index {
 
     /// All objects of a kind.
     pub fn of(&self, kind: Kind) -> impl Iterator<Item = (&Key, &Seen)> {
-        let first = Key {
-            kind,
-            namespace: String::new(),
-            name: String::new(),
-        };
+        let first = Key::new(kind, "", "");
         self.objects
             .range(first..)
             .take_while(move |(key, _)| key.kind == kind)
@@ -162,7 +158,7 @@ impl Index {
         let first = Key::new(kind, namespace, "");
         self.objects
             .range(first..)
-            .take_while(move |(key, _)| key.kind == kind && key.namespace == namespace)
+            .take_while(move |(key, _)| key.kind == kind && *key.namespace == *namespace)
             .map(|(key, seen)| (key, seen.as_ref()))
     }
 

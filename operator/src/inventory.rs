@@ -105,7 +105,7 @@ impl Inventory {
     pub fn strangers<'a>(&self, index: &'a Index) -> BTreeSet<&'a str> {
         let namespaces = index.of(Kind::Namespace);
         let strangers = namespaces.filter(|(key, seen)| self.is_another(&key.name, seen));
-        strangers.map(|(key, _)| key.name.as_str()).collect()
+        strangers.map(|(key, _)| &*key.name).collect()
     }
 
     /// Whether this is another namespace than the one that was pinned.

@@ -318,16 +318,7 @@ pub(crate) fn sealed<K: Serialize>(kind: Kind, object: &K) -> (Key, Value) {
         .take(8)
         .fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
     value["metadata"]["annotations"][HASH] = json!(format!("{hash:016x}"));
-    let text = |field: &str| {
-        value["metadata"][field]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let key = Key {
-        kind,
-        namespace: text("namespace"),
-        name: text("name"),
-    };
+    let text = |field: &str| value["metadata"][field].as_str().unwrap_or_default();
+    let key = Key::new(kind, text("namespace"), text("name"));
     (key, value)
 }

@@ -23,7 +23,7 @@ use kube::Client;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use vrsky_broker::{Broker, Ending, Failure, Keys, Revoked};
-use vrsky_compiler::{Compiler, Diagnostic};
+use vrsky_compiler::{Compiler, Diagnostic, Incumbents};
 use vrsky_plan::{Plan, Report, TenantId, TenantName};
 
 use crate::apply::Writer;
@@ -40,7 +40,6 @@ use crate::reconcile::Where;
 use crate::reports::Reports;
 use crate::warnings::Question;
 use crate::watch;
-use crate::world::Incumbents;
 
 use self::due::{Due, QUIET};
 use self::scale::Looking;
@@ -165,7 +164,7 @@ impl Operator {
             reports: Reports::default(),
             broker: None,
             compiler: Compiler::default(),
-            incumbents: Incumbents::new(),
+            incumbents: Incumbents::default(),
             plan: Plan::empty(),
             applied: Plan::empty(),
             was_connected: false,
@@ -316,10 +315,9 @@ impl Operator {
                 return None;
             }
         };
-        let programs = incumbents.into_values().flatten();
+        let programs = incumbents.into_values().flat_map(BTreeMap::into_values);
         // What ran is still known where the server has lost it.
-        self.incumbents
-            .extend(programs.map(|(flow, program)| ((program.tenant.clone(), flow), program)));
+        self.incumbents.extend(programs);
         // Whoever is connected anew looks at everything.
         self.verified.clear();
         self.health.connected(connected.version());

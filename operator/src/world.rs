@@ -1,18 +1,14 @@
 //! What was seen becomes the compiler's World.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use vrsky_compiler::{Document, World};
-use vrsky_plan::{FlowId, Program, TenantName};
+use vrsky_compiler::{Document, Incumbents, World};
 
 use crate::index::{Index, Key};
 use crate::inventory::Inventory;
 use crate::kinds::Kind;
-
-/// What runs.
-pub type Incumbents = BTreeMap<(TenantName, FlowId), Arc<Program>>;
 
 /// Makes the World: all objects that are not on their way out, or have to stay for a while, but for
 /// those in a namespace that took the name of one that was bound. A paused object says what it said
@@ -29,7 +25,7 @@ pub fn build(
     let strangers = inventory.strangers(index);
     for (key, seen) in Kind::OURS.into_iter().flat_map(|kind| index.of(kind)) {
         let is_gone = seen.is_deleting() && !staying.contains(key);
-        if is_gone || strangers.contains(key.namespace.as_str()) {
+        if is_gone || strangers.contains(&*key.namespace) {
             continue;
         }
         let text = match &seen.sound {

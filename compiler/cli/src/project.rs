@@ -1,12 +1,12 @@
 //! A folder of manifests as the compiler sees it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use vrsky_compiler::{Compiled, Diagnostic, Document, Severity, World, compile};
+use vrsky_compiler::{Compiled, Diagnostic, Document, Incumbents, Severity, World, compile};
 use vrsky_plan::TenantName;
 
 use crate::arguments::{Deny, Input};
@@ -40,7 +40,7 @@ pub(crate) fn load(input: &Input) -> anyhow::Result<Project> {
         now: Timestamp::now(),
         documents,
         repository: declared(&repository)?,
-        incumbents: BTreeMap::new(),
+        incumbents: Incumbents::default(),
         replicas: 1,
     };
     let mut compiled = compile(&world);

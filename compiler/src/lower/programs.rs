@@ -60,9 +60,7 @@ fn incumbent(
     signatures: &Signatures,
     flow: &Flow,
 ) -> Option<Arc<Program>> {
-    let program = world
-        .incumbents
-        .get(&(flow.tenant.clone(), flow.id.clone()))?;
+    let program = world.incumbents.get(&flow.tenant, &flow.id)?;
     // A tenant that was deleted and made again shares nothing with its predecessor.
     let tenant = signatures.tenants.get(&flow.tenant)?;
     if program.tenant_id != tenant.id || program.version != vrsky_plan::VERSION {

@@ -232,8 +232,9 @@ fn quotas(
 ) {
     let running: BTreeSet<(&str, &str)> = world
         .incumbents
+        .as_slice()
         .iter()
-        .flat_map(|((tenant, _), program)| {
+        .flat_map(|program| {
             let outputs = program
                 .stages
                 .values()
@@ -243,7 +244,7 @@ fn quotas(
                     let shared = publish
                         .iter()
                         .any(|subject| subject.as_str().starts_with("x."));
-                    shared.then_some((tenant.as_str(), topic.as_str()))
+                    shared.then_some((program.tenant.as_str(), topic.as_str()))
                 }
                 _ => None,
             })

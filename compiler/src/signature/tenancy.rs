@@ -46,8 +46,12 @@ pub(super) fn bind(
 ) {
     let mut claims: Vec<(bool, usize, TenantName)> = Vec::new();
     let mut named: BTreeMap<TenantName, usize> = BTreeMap::new();
-    let running: BTreeSet<&TenantName> =
-        world.incumbents.keys().map(|(tenant, _)| tenant).collect();
+    let running = world
+        .incumbents
+        .as_slice()
+        .iter()
+        .map(|program| &program.tenant);
+    let running: BTreeSet<&TenantName> = running.collect();
     for (index, object) in objects.iter_mut().enumerate() {
         let (Kind::Tenant, Some(Spec::Tenant(spec))) = (object.kind, object.spec.as_deref()) else {
             continue;
@@ -102,8 +106,9 @@ fn owners(
 ) -> BTreeMap<String, (TenantName, usize)> {
     let running: BTreeSet<(&TenantName, &str)> = world
         .incumbents
-        .keys()
-        .map(|(tenant, flow)| (tenant, flow.namespace()))
+        .as_slice()
+        .iter()
+        .map(|program| (&program.tenant, program.flow.namespace()))
         .collect();
     let mut owners: BTreeMap<String, (TenantName, usize)> = BTreeMap::new();
     for incumbents in [true, false] {

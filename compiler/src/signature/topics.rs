@@ -91,7 +91,7 @@ fn contract(objects: &[Object], index: usize, reports: &mut Reports) -> Option<A
 /// Own topics that programs publish to or read.
 fn used(world: &World) -> BTreeSet<(&str, &str)> {
     let mut used = BTreeSet::new();
-    for ((tenant, _), program) in &world.incumbents {
+    for program in world.incumbents.as_slice() {
         if let Source::Topic { topic } = &program.source
             && let Some((owner, name)) = topic.split_once('/')
         {
@@ -103,7 +103,7 @@ fn used(world: &World) -> BTreeSet<(&str, &str)> {
             .flat_map(|stage| stage.outputs.values())
         {
             if let Target::Topic { topic, .. } = &output.target {
-                used.insert((tenant.as_str(), topic.as_str()));
+                used.insert((program.tenant.as_str(), topic.as_str()));
             }
         }
     }

@@ -12,9 +12,9 @@ pub struct Key {
     /// Its kind.
     pub kind: Kind,
     /// Its namespace, or empty.
-    pub namespace: String,
+    pub namespace: Box<str>,
     /// Its name.
-    pub name: String,
+    pub name: Box<str>,
 }
 
 impl Key {
@@ -22,8 +22,8 @@ impl Key {
     pub fn of(kind: Kind, metadata: &ObjectMeta) -> Self {
         Self {
             kind,
-            namespace: metadata.namespace.clone().unwrap_or_default(),
-            name: metadata.name.clone().unwrap_or_default(),
+            namespace: metadata.namespace.as_deref().unwrap_or_default().into(),
+            name: metadata.name.as_deref().unwrap_or_default().into(),
         }
     }
 
@@ -31,8 +31,8 @@ impl Key {
     pub fn new(kind: Kind, namespace: &str, name: &str) -> Self {
         Self {
             kind,
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
+            namespace: namespace.into(),
+            name: name.into(),
         }
     }
 

@@ -22,7 +22,11 @@ impl Operator {
             .filter(|(_, seen)| !seen.is_deleting() && !seen.metadata.is_kept)
             .filter(|(key, _)| {
                 key.kind == Kind::Tenant
-                    || self.inventory.value.namespaces.contains_key(&key.namespace)
+                    || self
+                        .inventory
+                        .value
+                        .namespaces
+                        .contains_key(&*key.namespace)
             })
             .map(|(key, seen)| (key.clone(), seen.clone()))
             .collect();
@@ -57,7 +61,7 @@ impl Operator {
         });
         let mut staying = BTreeSet::new();
         for (key, _) in leaving {
-            let pin = self.inventory.value.namespaces.get(&key.namespace);
+            let pin = self.inventory.value.namespaces.get(&*key.namespace);
             let flow = FlowId::new(&key.namespace, &key.name);
             if let (Some(pin), Ok(flow)) = (pin, flow)
                 && self
@@ -100,7 +104,7 @@ impl Operator {
 
     /// Whether the tenant of the object's namespace is as planned; true if it has none.
     fn is_owner_settled(&self, key: &Key) -> bool {
-        let pin = self.inventory.value.namespaces.get(&key.namespace);
+        let pin = self.inventory.value.namespaces.get(&*key.namespace);
         pin.is_none_or(|pin| self.is_settled(&TenantId::of(&pin.tenant)))
     }
 

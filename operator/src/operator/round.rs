@@ -1,7 +1,6 @@
 //! One round: World → plan → NATS → Kubernetes → status.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -237,20 +236,16 @@ impl Operator {
             _ => None,
         };
         if let Some(read) = read {
-            let programs = read.into_values().flatten();
-            self.incumbents = programs
-                .map(|(flow, program)| ((program.tenant.clone(), flow), program))
-                .collect();
+            let programs = read.into_values().flat_map(BTreeMap::into_values);
+            self.incumbents = programs.collect();
             return;
         }
         self.incumbents
-            .retain(|_, program| !touched.contains(&program.tenant_id));
-        let tenants = plan.tenants.iter();
-        let planned = tenants.filter(|(_, tenant)| touched.contains(&tenant.id));
-        self.incumbents.extend(planned.flat_map(|(name, tenant)| {
-            let programs = tenant.programs.iter();
-            programs.map(|(flow, program)| ((name.clone(), flow.clone()), Arc::clone(program)))
-        }));
+            .retain(|program| !touched.contains(&program.tenant_id));
+        let tenants = plan.tenants.values();
+        let planned = tenants.filter(|tenant| touched.contains(&tenant.id));
+        let programs = planned.flat_map(|tenant| tenant.programs.values());
+        self.incumbents.extend(programs.cloned());
     }
 
     /// Kubernetes follows the plan.
@@ -324,7 +319,7 @@ impl Operator {
             let key = error.key();
             self.differing.add(&key.namespace);
             if key.kind == Kind::Secret {
-                written.remove(&key.namespace);
+                written.remove(&*key.namespace);
             }
             self.tell_of(key);
             self.refused.insert(key.clone(), error.to_string());
@@ -336,7 +331,7 @@ impl Operator {
     /// What is in the way of a write is told where it was asked for: in the namespace, or by its Tenant.
     fn tell_of(&mut self, key: &Key) {
         self.untold.object(Some(key));
-        let owner = self.inventory.value.namespaces.get(&key.namespace);
+        let owner = self.inventory.value.namespaces.get(&*key.namespace);
         let owner = owner.map(|owner| TenantId::of(&owner.tenant));
         self.untold.tenants(owner);
     }

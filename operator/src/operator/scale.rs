@@ -74,7 +74,7 @@ impl Operator {
             Stand::Zero { since } => (since, None),
             Stand::Up { woken, .. } => (None, Some(woken?)),
         };
-        let program = self.incumbents.get(&(name.clone(), id.clone()))?;
+        let program = self.incumbents.get(name, id)?;
         Some(Zero {
             program: Planned::from(&**program),
             since,

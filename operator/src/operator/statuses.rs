@@ -204,7 +204,7 @@ impl Operator {
     fn owner(&self, key: &Key, seen: &Seen) -> Option<(&TenantName, &Tenant)> {
         let uid = match key.kind {
             Kind::Tenant => seen.uid(),
-            _ => &self.inventory.value.namespaces.get(&key.namespace)?.tenant,
+            _ => &self.inventory.value.namespaces.get(&*key.namespace)?.tenant,
         };
         let name = self.names.get(&TenantId::of(uid))?;
         let (name, tenant) = self.plan.tenants.get_key_value(name)?;
@@ -254,7 +254,7 @@ impl Operator {
         let mut refused = self.refused.iter();
         let found = refused.find(|(key, _)| {
             matches!(key.kind, Kind::ResourceQuota | Kind::LimitRange)
-                && namespaces.contains(&key.namespace)
+                && namespaces.contains(&*key.namespace)
         });
         found.map(|(_, message)| message.as_str())
     }

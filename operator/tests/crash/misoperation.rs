@@ -18,11 +18,11 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use vrsky_broker::Keys;
-use vrsky_compiler::{Compiler, Severity, compile};
+use vrsky_compiler::{Compiler, Incumbents, Severity, compile};
 use vrsky_operator::index::{Index, Key};
 use vrsky_operator::inventory::Inventory;
 use vrsky_operator::kinds::Kind;
-use vrsky_operator::world::{self, Incumbents};
+use vrsky_operator::world;
 use vrsky_plan::Plan;
 
 use self::subjects::{Subject, subjects};
@@ -95,7 +95,7 @@ impl Way {
         let mut way = Self {
             index: Index::new(BTreeSet::from(Kind::ALL)),
             inventory: Inventory::default(),
-            incumbents: Incumbents::new(),
+            incumbents: Incumbents::default(),
             compiler: Compiler::default(),
         };
         for kind in Kind::ALL {
@@ -145,13 +145,7 @@ impl Way {
             .collect();
         self.index
             .judge(|key, _| !wrong.contains(key.origin().as_str()));
-        let tenants = compiled.plan.tenants.iter();
-        self.incumbents = tenants
-            .flat_map(|(name, tenant)| {
-                let programs = tenant.programs.iter();
-                programs.map(|(flow, it)| ((name.clone(), flow.clone()), it.clone()))
-            })
-            .collect();
+        self.incumbents = Incumbents::from(&compiled.plan);
         (compiled.plan, wrong)
     }
 
@@ -161,7 +155,7 @@ impl Way {
             &self.index,
             &self.inventory,
             &BTreeSet::new(),
-            Incumbents::new(),
+            Incumbents::default(),
             1,
             Timestamp::UNIX_EPOCH,
         );

@@ -104,7 +104,7 @@ fn every_manifest_in_the_documentation_compiles() {
             now: "2026-01-01T00:00:00Z".parse().unwrap(),
             documents: documents.collect(),
             repository: None,
-            incumbents: std::collections::BTreeMap::default(),
+            incumbents: vrsky_compiler::Incumbents::default(),
             replicas: 1,
         };
         let errors: Vec<_> = compile(&world)

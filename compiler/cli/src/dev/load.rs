@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use vrsky_compiler::{Compiler, Document, Severity, World};
-use vrsky_plan::{FlowId, Program, TenantName};
+use vrsky_compiler::{Compiler, Document, Incumbents, Severity, World};
 
 use super::state::write_private;
 use crate::config::Repository;
@@ -109,7 +108,7 @@ impl Loader {
     pub(crate) fn compile(
         &mut self,
         read: &Read,
-        incumbents: BTreeMap<(TenantName, FlowId), Arc<Program>>,
+        incumbents: Incumbents,
     ) -> anyhow::Result<Project> {
         let documents = read
             .documents

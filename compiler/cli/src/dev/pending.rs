@@ -1,11 +1,11 @@
 //! A save that was applied and is not yet confirmed by the runtimes.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use vrsky_broker::{Action, Revoked};
-use vrsky_plan::{FlowId, Plan, Program, Report, TenantName};
+use vrsky_compiler::Incumbents;
+use vrsky_plan::{FlowId, Plan, Report};
 
 /// When the runtimes have not reported by then, we say so and go on waiting silently.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,31 +29,26 @@ pub(crate) struct Pending {
 
 impl Pending {
     /// What changes between what ran and `plan`.
-    pub(crate) fn between(
-        since: Instant,
-        before: &BTreeMap<(TenantName, FlowId), Arc<Program>>,
-        plan: &Plan,
-    ) -> Self {
-        let programs = plan.tenants.iter().flat_map(|(tenant, it)| {
-            it.programs
-                .iter()
-                .map(move |(flow, program)| ((tenant.clone(), flow.clone()), program))
-        });
-        let after: BTreeMap<_, _> = programs.collect();
+    pub(crate) fn between(since: Instant, before: &Incumbents, plan: &Plan) -> Self {
+        let after = Incumbents::from(plan);
         let wanted: BTreeMap<FlowId, String> = after
+            .as_slice()
             .iter()
-            .filter(|(key, program)| {
+            .filter(|program| {
                 before
-                    .get(*key)
+                    .get(&program.tenant, &program.flow)
                     .is_none_or(|before| before.hash != program.hash)
             })
-            .map(|((_, flow), program)| (flow.clone(), program.hash.to_string()))
+            .map(|program| (program.flow.clone(), program.hash.to_string()))
             .collect();
-        let gone = before.keys().filter(|key| !after.contains_key(*key));
+        let gone = before
+            .as_slice()
+            .iter()
+            .filter(|program| after.get(&program.tenant, &program.flow).is_none());
         let mut flows: Vec<String> = wanted
             .keys()
             .map(ToString::to_string)
-            .chain(gone.map(|(_, flow)| format!("{flow} (removed)")))
+            .chain(gone.map(|program| format!("{} (removed)", program.flow)))
             .collect();
         flows.sort();
         Self {
@@ -68,7 +63,7 @@ impl Pending {
 
     /// All programs of `plan`: what a start waits for.
     pub(crate) fn all(since: Instant, plan: &Plan) -> Self {
-        Self::between(since, &BTreeMap::new(), plan)
+        Self::between(since, &Incumbents::default(), plan)
     }
 
     /// Takes a newer save in: both must be confirmed, the older save's clock runs on.

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -18,7 +17,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vrsky_broker::{Broker, Keys, Server, ServerConfig};
-use vrsky_plan::{FlowId, Plan, Program, Report, TenantId, TenantName};
+use vrsky_compiler::Incumbents;
+use vrsky_plan::{FlowId, Plan, Report, TenantId, TenantName};
 
 use super::blame::Blame;
 use super::console::Console;
@@ -66,8 +66,6 @@ enum Cause {
 
 /// Reports of all runtimes, with the tenant whose runtime sent them.
 type Reports = Pin<Box<dyn Stream<Item = (TenantId, Report)> + Send>>;
-/// What runs.
-type Incumbents = BTreeMap<(TenantName, FlowId), Arc<Program>>;
 
 /// Everything that runs while dev runs.
 pub(crate) struct Session {
@@ -237,8 +235,7 @@ impl Session {
             .incumbents()
             .await?
             .into_values()
-            .flatten()
-            .map(|(flow, program)| ((program.tenant.clone(), flow), program))
+            .flat_map(BTreeMap::into_values)
             .collect();
         let project = self.loader.compile(&read, before.clone())?;
         let plan = project.compiled.plan.clone();

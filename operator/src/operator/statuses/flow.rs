@@ -23,7 +23,7 @@ impl Operator {
         let planned = owner.zip(id.as_ref()).and_then(|((_, tenant), id)| {
             let program = tenant.programs.get(id)?;
             let workload = tenant.workloads.iter().find(|workload| {
-                workload.namespace == key.namespace
+                *workload.namespace == *key.namespace
                     && workload.flow.as_ref().is_none_or(|flow| flow == id)
             })?;
             Some((tenant, program, workload))
