@@ -63,7 +63,8 @@ pub struct Index {
     unsettled: BTreeSet<Key>,
     /// VRSky's own whose text nobody has found to be sound.
     unjudged: BTreeSet<Key>,
-    /// Whether no Tenant and no Namespace has changed since somebody said so.
+    /// Whether no Tenant and no Namespace has changed, nor any Tenant turned out to be sound, since
+    /// somebody said so.
     is_bound: bool,
 }
 
@@ -207,6 +208,7 @@ impl Index {
             let is_sound = is_sound(key, seen);
             if is_sound {
                 seen.sound = Some(Arc::clone(&seen.text));
+                self.is_bound &= key.kind != Kind::Tenant;
             }
             !is_sound
         });

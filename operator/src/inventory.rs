@@ -1,4 +1,5 @@
-//! Which namespace, by UID, is whose: what must survive a restart, and a restore from a backup.
+//! Which namespace, by UID, is whose, and on what terms: what must survive a restart, and a restore from
+//! a backup.
 //!
 //! A name proves nothing: whoever deletes a namespace and makes one of the same name would otherwise
 //! inherit its tenant's rights (as in CVE-2024-39690).
@@ -7,23 +8,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::index::{Index, Key, Seen};
 use crate::kinds::Kind;
 use crate::names::REBIND;
 
-/// Pinned namespaces.
+/// Pinned namespaces, and tenants' terms. What a newer operator has added is not read, so that an older
+/// one can take its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Inventory {
     /// By the namespace's name.
     pub namespaces: BTreeMap<String, Pin>,
+    /// By the Tenant's UID: its tier, quotas and so on, as they were when last nothing was wrong with it.
+    #[serde(default)]
+    pub terms: BTreeMap<String, Value>,
 }
 
 /// One pinned namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Pin {
     /// The namespace's UID.
     pub uid: String,
@@ -32,11 +37,15 @@ pub struct Pin {
 }
 
 impl Inventory {
-    /// The pins that follow from what is seen. A namespace is pinned when it is first seen beside a
-    /// Tenant that names it, and stays so until no Tenant names it any more. Pure.
+    /// What follows from what is seen. A namespace is pinned when it is first seen beside a Tenant that
+    /// names it, and stays so until no Tenant names it any more. Pure.
     pub fn follow(&self, index: &Index) -> Self {
         let mut next = Self::default();
         for (_, tenant) in index.of(Kind::Tenant) {
+            let known = || self.terms.get(tenant.uid()).cloned();
+            if let Some(terms) = tenant.sound.as_deref().and_then(terms).or_else(known) {
+                next.terms.insert(tenant.uid().to_owned(), terms);
+            }
             let Some(named) = namespaces(&tenant.content()) else {
                 // Nobody can read which it names: what is pinned stays.
                 let pinned = self.namespaces.iter();
@@ -77,20 +86,28 @@ impl Inventory {
         next
     }
 
-    /// What is known of a Tenant that cannot be read since before the operator started: its
-    /// namespaces. Without them, everything that it has would be deleted.
+    /// What is known of a Tenant that was found sound by an operator before this one. Without its
+    /// namespaces, everything that it has would be deleted; without its terms, quotas and tier would be
+    /// what they are by default.
     pub fn remembered(&self, key: &Key, seen: &Seen) -> Option<Arc<str>> {
-        if key.kind != Kind::Tenant || namespaces(&seen.content()).is_some() {
+        if key.kind != Kind::Tenant {
             return None;
         }
+        let mut spec = match self.terms.get(seen.uid()) {
+            Some(terms) => terms.clone(),
+            // Then what can be read of it is all that there is.
+            None if namespaces(&seen.content()).is_some() => return None,
+            None => json!({}),
+        };
         let pins = self.namespaces.iter();
         let own = pins.filter(|(_, pin)| pin.tenant == seen.uid());
         let own: Vec<&String> = own.map(|(namespace, _)| namespace).collect();
-        let text = serde_json::json!({
+        spec["namespaces"] = json!(own);
+        let text = json!({
             "apiVersion": vrsky_crds::API_VERSION,
             "kind": "Tenant",
             "metadata": {"name": key.name, "uid": seen.uid()},
-            "spec": {"namespaces": own},
+            "spec": spec,
         });
         (!own.is_empty()).then(|| text.to_string().into())
     }
@@ -113,6 +130,14 @@ impl Inventory {
         let pin = self.namespaces.get(namespace);
         pin.is_some_and(|pin| pin.uid != seen.uid())
     }
+}
+
+/// What the text of a Tenant says beside its namespaces.
+fn terms(text: &str) -> Option<Value> {
+    let mut tenant: Value = serde_json::from_str(text).ok()?;
+    let mut terms = tenant.get_mut("spec")?.take();
+    terms.as_object_mut()?.remove("namespaces");
+    Some(terms)
 }
 
 /// The namespaces that a Tenant names, if that can be read.

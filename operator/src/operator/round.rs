@@ -55,17 +55,11 @@ impl Operator {
     async fn make_true(&mut self) -> Result<bool, crate::own::Error> {
         let (own, keys) = (&self.own, &mut self.keys);
         own.make_sure(keys, &mut self.inventory).await?;
-        if !self.index.is_bound() {
-            let inventory = self.inventory.value.follow(&self.index);
-            if inventory != self.inventory.value {
-                self.untold = Untold::everything();
-                self.inventory.value = inventory;
-                self.own.put_inventory(&mut self.inventory).await?;
-            }
-            self.index.bound();
-        }
+        self.bind().await?;
         self.staying = self.staying();
         let compiled = self.compile();
+        // Which Tenants are sound is known only now.
+        self.bind().await?;
         let plan = compiled.plan;
         self.recheck_at = compiled.recheck_at;
         let is_kept = self.keep().await;
@@ -88,6 +82,23 @@ impl Operator {
         let waits = can_wait && !std::mem::replace(&mut self.waited, true);
         let is_told = waits || self.tell().await;
         Ok(is_done && is_told)
+    }
+
+    /// The inventory follows Tenants and Namespaces.
+    async fn bind(&mut self) -> Result<(), crate::own::Error> {
+        if self.index.is_bound() {
+            return Ok(());
+        }
+        let inventory = self.inventory.value.follow(&self.index);
+        if inventory != self.inventory.value {
+            if inventory.namespaces != self.inventory.value.namespaces {
+                self.untold = Untold::everything();
+            }
+            self.inventory.value = inventory;
+            self.own.put_inventory(&mut self.inventory).await?;
+        }
+        self.index.bound();
+        Ok(())
     }
 
     fn compile(&mut self) -> Compiled {

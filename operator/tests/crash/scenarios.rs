@@ -295,6 +295,19 @@ fn tenants() -> Vec<Scenario> {
             vec![Edit::Merge(TENANT, shared)],
         )
         .after(vec![Edit::Merge(TENANT, dedicated)]),
+        // What an operator that starts now can read of it says too little: it has to remember.
+        scenario(
+            "tenant of a later version",
+            &[ACME, CLOCK],
+            vec![Edit::Merge(
+                TENANT,
+                json!({"spec": {"tier": "Later", "quotas": {"later": 1}}}),
+            )],
+        )
+        .after(vec![Edit::Merge(
+            TENANT,
+            json!({"spec": {"tier": "Dedicated", "quotas": {"storage": "2Gi"}}}),
+        )]),
         scenario(
             "flow may go to zero",
             &[ACME],
