@@ -25,6 +25,7 @@ pub fn alone(text: &str, namespace: Option<&str>) -> Vec<Diagnostic> {
         origin: origin.into(),
         text: text.into(),
         before: None,
+        held: false,
     };
     let mut documents = vec![document("object", text)];
     // Some tenant: nothing is said of a flow that belongs to nobody.

@@ -199,6 +199,7 @@ mod tests {
             origin: format!("{place}.yaml").into(),
             text: (*text).into(),
             before: None,
+            held: false,
         });
         named.collect()
     }

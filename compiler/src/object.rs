@@ -29,6 +29,8 @@ pub(crate) struct Object {
     /// A flow that says `suspend: true` or a grant that says `revoked: true`: it counts even where
     /// the rest cannot be read.
     pub(crate) stopped: bool,
+    /// A flow of which nothing changes.
+    pub(crate) held: bool,
     /// `None`: it could not be read.
     pub(crate) spec: Option<Arc<Spec>>,
     /// Where `spec` was read, if not in `source`: an earlier text.

@@ -36,6 +36,7 @@ pub(crate) struct Read {
     /// The earlier text, if anything was taken from it.
     before: Option<Arc<str>>,
     is_whole: bool,
+    held: bool,
     pub(crate) objects: Vec<(Object, Vec<Issue>)>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -107,7 +108,9 @@ impl Read {
 
     /// Whether the document still says this.
     fn says(&self, document: &Document) -> bool {
-        same(&self.text, &document.text) && (self.is_whole || self.before == document.before)
+        same(&self.text, &document.text)
+            && (self.is_whole || self.before == document.before)
+            && self.held == document.held
     }
 }
 
@@ -122,11 +125,15 @@ fn read(document: &Document) -> Read {
     if !is_whole {
         restore(&mut objects, document);
     }
+    for (object, _) in &mut objects {
+        object.held = document.held;
+    }
     Read {
         origin: Arc::clone(&document.origin),
         text: Arc::clone(&document.text),
         before: document.before.clone().filter(|_| !is_whole),
         is_whole,
+        held: document.held,
         objects,
         diagnostics,
     }

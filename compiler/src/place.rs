@@ -22,6 +22,7 @@ pub fn locate(
         origin: document.origin.clone(),
         text: Arc::clone(&document.text),
         before: None,
+        held: false,
     }];
     let Parsed { objects, .. } = parse(&documents, Memory::default().follow(&documents));
     let (object, _) = objects.iter().find(|(object, _)| {

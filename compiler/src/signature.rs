@@ -9,8 +9,9 @@ pub(crate) use tenancy::Tenant;
 pub(crate) use topics::Topic;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use vrsky_plan::{FlowId, TenantName};
+use vrsky_plan::{FlowId, Program, TenantName};
 
 use crate::World;
 use crate::check::{self, Issue};
@@ -81,6 +82,21 @@ pub(crate) fn owned(
         .filter_map(|(index, object)| Some((index, object, object.tenant.as_ref()?)))
 }
 
+impl Signatures {
+    /// The program of a flow that runs and can be held.
+    pub(crate) fn incumbent(
+        &self,
+        world: &World,
+        tenant: &TenantName,
+        flow: &FlowId,
+    ) -> Option<Arc<Program>> {
+        let program = world.incumbents.get(tenant, flow)?;
+        // A tenant that was deleted and made again shares nothing with its predecessor.
+        let is_of = program.tenant_id == self.tenants.get(tenant)?.id;
+        (is_of && program.version == vrsky_plan::VERSION).then(|| Arc::clone(program))
+    }
+}
+
 fn flows(world: &World, objects: &[Object], signatures: &mut Signatures, reports: &mut Reports) {
     let mut first: BTreeMap<(TenantName, FlowId), usize> = BTreeMap::new();
     let mut flows = Vec::new();
@@ -100,6 +116,9 @@ fn flows(world: &World, objects: &[Object], signatures: &mut Signatures, reports
             continue;
         }
         first.insert(key, index);
+        if object.held && signatures.incumbent(world, tenant, &id).is_some() {
+            reports.withhold(index);
+        }
         flows.push(Flow {
             object: index,
             tenant: tenant.clone(),

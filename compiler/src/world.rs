@@ -96,6 +96,8 @@ pub struct Document {
     /// that cannot be read in `text` are taken from here, so that a half-written file revokes no
     /// grant and deletes no tenant.
     pub before: Option<Arc<str>>,
+    /// What runs of its flows goes on, whatever is said here.
+    pub held: bool,
 }
 
 /// What `vrsky.toml` at the root of a repository says.

@@ -27,6 +27,7 @@ fn compiled(documents: &[String]) -> Vec<Diagnostic> {
         origin: place.to_string().into(),
         text: text.as_str().into(),
         before: None,
+        held: false,
     });
     compile(&World {
         now: "2026-11-23T12:00:00Z".parse().unwrap(),

@@ -16,6 +16,7 @@ fn world(text: &str) -> World {
             origin: "design.yaml".into(),
             text: text.into(),
             before: None,
+            held: false,
         }],
         repository: None,
         incumbents: Incumbents::default(),

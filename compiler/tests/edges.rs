@@ -54,6 +54,7 @@ spec:
             origin: "flow.yaml".into(),
             text: text.into(),
             before: None,
+            held: false,
         }],
         repository: None,
         incumbents: Incumbents::default(),

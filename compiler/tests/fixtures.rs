@@ -36,6 +36,7 @@ fn compiled(text: &str) -> Compiled {
         origin: origin.into(),
         text: text.into(),
         before: None,
+        held: false,
     };
     compile(&World {
         now: "2026-11-23T12:00:00Z".parse().unwrap(),

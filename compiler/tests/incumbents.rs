@@ -34,6 +34,7 @@ fn world(files: &[(&str, &str)], running: &[&Arc<Program>]) -> World {
                 origin: (*origin).into(),
                 text: (*text).into(),
                 before: None,
+                held: false,
             })
             .collect(),
         repository: None,
@@ -215,6 +216,30 @@ fn of_each_flow_one_program_runs_and_a_later_one_takes_its_place() {
     }
     let acme = TenantName::new("acme").unwrap();
     assert!(all.get(&acme, &FlowId::new("acme", "b").unwrap()).is_none());
+}
+
+#[test]
+fn of_a_held_flow_what_runs_goes_on_whatever_it_says() {
+    let (old, new) = (flow("hook", "/old"), flow("hook", "/new"));
+    let mut compiler = Compiler::default();
+    let mut path_of = |text: &str, held: bool, running: &[&Arc<Program>]| {
+        let mut next = world(&[("f.yaml", text), ("t.yaml", TENANT)], running);
+        next.documents[0].held = held;
+        let grouped = compiler.compile(&next);
+        assert_eq!(grouped.plan, compile(&next).plan);
+        assert!(grouped.diagnostics.is_empty());
+        program(&grouped, "hook")
+    };
+    // Nothing runs yet that could be held.
+    let first = path_of(&old, true, &[]);
+    assert_eq!(path(&first), "/old");
+    for text in [
+        new.clone(),
+        new.replace("source:", "suspend: true\n  source:"),
+    ] {
+        assert_eq!(path_of(&text, true, &[&first]), first);
+    }
+    assert_eq!(path(&path_of(&new, false, &[&first])), "/new");
 }
 
 #[test]

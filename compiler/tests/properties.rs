@@ -16,6 +16,7 @@ fn document(origin: &str, text: impl AsRef<str>) -> Document {
         origin: origin.into(),
         text: text.as_ref().into(),
         before: None,
+        held: false,
     }
 }
 

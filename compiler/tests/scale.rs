@@ -53,6 +53,7 @@ fn plan(bill: &str, fulfil: &str) -> Plan {
             origin: "world.yaml".into(),
             text: WORLD.replace("BILL", bill).replace("FULFIL", fulfil).into(),
             before: None,
+            held: false,
         }],
         repository: None,
         incumbents: Incumbents::default(),

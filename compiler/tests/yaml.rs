@@ -16,6 +16,7 @@ fn document(origin: &str, text: &str) -> Document {
         origin: origin.into(),
         text: text.into(),
         before: None,
+        held: false,
     }
 }
 

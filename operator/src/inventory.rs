@@ -1,5 +1,5 @@
-//! Which namespace, by UID, is whose, and on what terms: what must survive a restart, and a restore from
-//! a backup.
+//! Which namespace, by UID, is whose, and what Tenants said: what must survive a restart, and a restore
+//! from a backup.
 //!
 //! A name proves nothing: whoever deletes a namespace and makes one of the same name would otherwise
 //! inherit its tenant's rights (as in CVE-2024-39690).
@@ -14,16 +14,16 @@ use crate::index::{Index, Key, Seen};
 use crate::kinds::Kind;
 use crate::names::REBIND;
 
-/// Pinned namespaces, and tenants' terms. What a newer operator has added is not read, so that an older
+/// Pinned namespaces, and Tenants. What a newer operator has added is not read, so that an older
 /// one can take its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Inventory {
     /// By the namespace's name.
     pub namespaces: BTreeMap<String, Pin>,
-    /// By the Tenant's UID: its tier, quotas and so on, as they were when last nothing was wrong with it.
+    /// The `spec` of each Tenant, by its UID, as it was when last nothing was wrong with it.
     #[serde(default)]
-    pub terms: BTreeMap<String, Value>,
+    pub tenants: BTreeMap<String, Value>,
 }
 
 /// One pinned namespace.
@@ -42,9 +42,9 @@ impl Inventory {
     pub fn follow(&self, index: &Index) -> Self {
         let mut next = Self::default();
         for (_, tenant) in index.of(Kind::Tenant) {
-            let known = || self.terms.get(tenant.uid()).cloned();
-            if let Some(terms) = tenant.sound.as_deref().and_then(terms).or_else(known) {
-                next.terms.insert(tenant.uid().to_owned(), terms);
+            let known = || self.tenants.get(tenant.uid()).cloned();
+            if let Some(spec) = tenant.sound.as_deref().and_then(spec).or_else(known) {
+                next.tenants.insert(tenant.uid().to_owned(), spec);
             }
             let Some(named) = namespaces(&tenant.content()) else {
                 // Nobody can read which it names: what is pinned stays.
@@ -86,30 +86,34 @@ impl Inventory {
         next
     }
 
-    /// What is known of a Tenant that was found sound by an operator before this one. Without its
-    /// namespaces, everything that it has would be deleted; without its terms, quotas and tier would be
-    /// what they are by default.
+    /// What is known of a Tenant that was found sound by an operator before this one. Without it, its tier
+    /// and quotas would be the default ones, and everything that it has would be deleted if nobody can
+    /// read which namespaces it names.
     pub fn remembered(&self, key: &Key, seen: &Seen) -> Option<Arc<str>> {
         if key.kind != Kind::Tenant {
             return None;
         }
-        let mut spec = match self.terms.get(seen.uid()) {
-            Some(terms) => terms.clone(),
+        let spec = match self.tenants.get(seen.uid()) {
+            Some(spec) => spec.clone(),
             // Then what can be read of it is all that there is.
             None if namespaces(&seen.content()).is_some() => return None,
-            None => json!({}),
+            None => {
+                let pins = self.namespaces.iter();
+                let own = pins.filter(|(_, pin)| pin.tenant == seen.uid());
+                let own: Vec<&String> = own.map(|(namespace, _)| namespace).collect();
+                if own.is_empty() {
+                    return None;
+                }
+                json!({"namespaces": own})
+            }
         };
-        let pins = self.namespaces.iter();
-        let own = pins.filter(|(_, pin)| pin.tenant == seen.uid());
-        let own: Vec<&String> = own.map(|(namespace, _)| namespace).collect();
-        spec["namespaces"] = json!(own);
         let text = json!({
             "apiVersion": vrsky_crds::API_VERSION,
             "kind": "Tenant",
             "metadata": {"name": key.name, "uid": seen.uid()},
             "spec": spec,
         });
-        (!own.is_empty()).then(|| text.to_string().into())
+        Some(text.to_string().into())
     }
 
     /// Whether a namespace only has the name of one that was pinned.
@@ -132,12 +136,10 @@ impl Inventory {
     }
 }
 
-/// What the text of a Tenant says beside its namespaces.
-fn terms(text: &str) -> Option<Value> {
+/// The `spec` in the text of a Tenant.
+fn spec(text: &str) -> Option<Value> {
     let mut tenant: Value = serde_json::from_str(text).ok()?;
-    let mut terms = tenant.get_mut("spec")?.take();
-    terms.as_object_mut()?.remove("namespaces");
-    Some(terms)
+    Some(tenant.get_mut("spec")?.take())
 }
 
 /// The namespaces that a Tenant names, if that can be read.

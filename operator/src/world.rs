@@ -28,17 +28,17 @@ pub fn build(
         if is_gone || strangers.contains(&*key.namespace) {
             continue;
         }
-        let text = match &seen.sound {
-            Some(sound) if seen.is_paused() => sound,
+        let remembered = || inventory.remembered(key, seen);
+        let before = seen.sound.clone().or_else(remembered);
+        let text = match &before {
+            Some(before) if seen.is_paused() => before,
             _ => &seen.text,
         };
         documents.push(Document {
             origin: Arc::clone(&seen.origin),
             text: Arc::clone(text),
-            before: seen
-                .sound
-                .clone()
-                .or_else(|| inventory.remembered(key, seen)),
+            before,
+            held: seen.is_paused(),
         });
     }
     World {

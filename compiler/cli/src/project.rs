@@ -34,6 +34,7 @@ pub(crate) fn load(input: &Input) -> anyhow::Result<Project> {
             origin: file.name.into(),
             text: Arc::from(file.text),
             before: None,
+            held: false,
         })
         .collect();
     let world = World {

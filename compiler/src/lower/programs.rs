@@ -60,14 +60,9 @@ fn incumbent(
     signatures: &Signatures,
     flow: &Flow,
 ) -> Option<Arc<Program>> {
-    let program = world.incumbents.get(&flow.tenant, &flow.id)?;
-    // A tenant that was deleted and made again shares nothing with its predecessor.
-    let tenant = signatures.tenants.get(&flow.tenant)?;
-    if program.tenant_id != tenant.id || program.version != vrsky_plan::VERSION {
-        return None;
-    }
-    let mut program = Arc::clone(program);
-    if objects[flow.object].stopped && !program.suspended {
+    let mut program = signatures.incumbent(world, &flow.tenant, &flow.id)?;
+    let object = &objects[flow.object];
+    if object.stopped && !object.held && !program.suspended {
         let stopped = Arc::make_mut(&mut program);
         stopped.suspended = true;
         // No longer what was sealed.

@@ -55,6 +55,7 @@ pub(super) fn read(tree: &Node, source: Source) -> Found {
         generation: metadata(tree, "generation").parse().unwrap_or(0),
         tenant: None,
         stopped: false,
+        held: false,
         spec: None,
         restored: None,
         source,

@@ -145,6 +145,11 @@ async fn try_scenario(keys: &Keys, scenario: &Scenario, step: usize, seen: &Mute
     life.wrote(scenario.name).await;
     life.quiet(QUIET).await;
     let writes = life.gate.writes();
+    if scenario.is_only_told {
+        let is_said = |write: &String| write.ends_with("/status") || write.ends_with("/events");
+        let done = writes.iter().find(|write| !is_said(write));
+        assert_eq!(done, None, "{}", scenario.name);
+    }
     life.kill().await;
     let reference = state(&lane).await;
     rest(&lane, &reference)

@@ -99,6 +99,7 @@ fn every_manifest_in_the_documentation_compiles() {
                 origin: format!("{}#{index}", page.file_name().unwrap().to_string_lossy()).into(),
                 text: block.into(),
                 before: None,
+                held: false,
             });
         let world = World {
             now: "2026-01-01T00:00:00Z".parse().unwrap(),

@@ -74,6 +74,7 @@ impl Loader {
                 origin: file.name.into(),
                 text: Arc::from(file.text),
                 before: None,
+                held: false,
             })
             .collect();
         // A file that cannot be read deletes nothing: its last good text stands for it.
@@ -83,6 +84,7 @@ impl Loader {
                     origin: file.name.as_str().into(),
                     text: text.clone(),
                     before: None,
+                    held: false,
                 });
             }
         }
