@@ -63,8 +63,8 @@ pub struct Index {
     unsettled: BTreeSet<Key>,
     /// VRSky's own whose text nobody has found to be sound.
     unjudged: BTreeSet<Key>,
-    /// Whether no Tenant and no Namespace has changed, nor any Tenant turned out to be sound, since
-    /// somebody said so.
+    /// Whether no Tenant, Grant or Namespace has changed, or turned out to be sound, since somebody said
+    /// so.
     is_bound: bool,
 }
 
@@ -188,7 +188,7 @@ impl Index {
         seen
     }
 
-    /// Whether what follows from Tenants and Namespaces alone still does.
+    /// Whether what follows from Tenants, Grants and Namespaces alone still does.
     pub fn is_bound(&self) -> bool {
         self.is_bound
     }
@@ -208,7 +208,7 @@ impl Index {
             let is_sound = is_sound(key, seen);
             if is_sound {
                 seen.sound = Some(Arc::clone(&seen.text));
-                self.is_bound &= key.kind != Kind::Tenant;
+                self.is_bound &= !is_binding(key.kind);
             }
             !is_sound
         });
@@ -230,7 +230,7 @@ impl Index {
 
     /// Notes that the object may have changed, and whether it is unsettled now.
     fn note(&mut self, key: &Key) {
-        self.is_bound &= !matches!(key.kind, Kind::Tenant | Kind::Namespace);
+        self.is_bound &= !is_binding(key.kind);
         let seen = self.get(key);
         let is_unsettled = Kind::KEPT.contains(&key.kind)
             && seen.is_some_and(|seen| seen.is_deleting() || !seen.metadata.is_kept);
@@ -294,6 +294,10 @@ impl Index {
         self.note(key);
         change
     }
+}
+
+fn is_binding(kind: Kind) -> bool {
+    matches!(kind, Kind::Tenant | Kind::Grant | Kind::Namespace)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Which namespace, by UID, is whose, and what Tenants said: what must survive a restart, and a restore
-//! from a backup.
+//! Which namespace, by UID, is whose, and what Tenants and Grants said: what must survive a restart, and a
+//! restore from a backup.
 //!
 //! A name proves nothing: whoever deletes a namespace and makes one of the same name would otherwise
 //! inherit its tenant's rights (as in CVE-2024-39690).
@@ -14,16 +14,23 @@ use crate::index::{Index, Key, Seen};
 use crate::kinds::Kind;
 use crate::names::REBIND;
 
-/// Pinned namespaces, and Tenants. What a newer operator has added is not read, so that an older
-/// one can take its place.
+/// The kinds of which is remembered what they said: those that decide about others. (Of a Flow, its program
+/// is known; and how long the specs of the rest may be has no bound.)
+const REMEMBERED: [Kind; 2] = [Kind::Tenant, Kind::Grant];
+/// More objects than so many are not remembered: with some 40 bytes each, a ConfigMap has room for them.
+const MOST: usize = 20_000;
+
+/// Pinned namespaces, and what was sound. What a newer operator has added is not read, so that an older one
+/// can take its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Inventory {
     /// By the namespace's name.
     pub namespaces: BTreeMap<String, Pin>,
-    /// The `spec` of each Tenant, by its UID, as it was when last nothing was wrong with it.
-    #[serde(default)]
-    pub tenants: BTreeMap<String, Value>,
+    /// The `spec` of each Tenant and each Grant, by its UID, as it was when last nothing was wrong with it.
+    /// It is stored apart.
+    #[serde(skip)]
+    pub sound: BTreeMap<String, Value>,
 }
 
 /// One pinned namespace.
@@ -42,10 +49,6 @@ impl Inventory {
     pub fn follow(&self, index: &Index) -> Self {
         let mut next = Self::default();
         for (_, tenant) in index.of(Kind::Tenant) {
-            let known = || self.tenants.get(tenant.uid()).cloned();
-            if let Some(spec) = tenant.sound.as_deref().and_then(spec).or_else(known) {
-                next.tenants.insert(tenant.uid().to_owned(), spec);
-            }
             let Some(named) = namespaces(&tenant.content()) else {
                 // Nobody can read which it names: what is pinned stays.
                 let pinned = self.namespaces.iter();
@@ -83,18 +86,23 @@ impl Inventory {
                 next.namespaces.entry(namespace.to_owned()).or_insert(pin);
             }
         }
+        let objects = REMEMBERED.into_iter().flat_map(|kind| index.of(kind));
+        let sound = objects.filter_map(|(_, seen)| {
+            let known = || self.sound.get(seen.uid()).cloned();
+            let spec = seen.sound.as_deref().and_then(spec).or_else(known)?;
+            Some((seen.uid().to_owned(), spec))
+        });
+        next.sound = sound.take(MOST).collect();
         next
     }
 
-    /// What is known of a Tenant that was found sound by an operator before this one. Without it, its tier
-    /// and quotas would be the default ones, and everything that it has would be deleted if nobody can
-    /// read which namespaces it names.
+    /// What a Tenant or a Grant said when an operator before this one found nothing wrong with it. If it
+    /// cannot be read now, a Tenant would otherwise have the default tier and quotas, or lose everything
+    /// that it has; and who reads by a Grant would be cut off.
     pub fn remembered(&self, key: &Key, seen: &Seen) -> Option<Arc<str>> {
-        if key.kind != Kind::Tenant {
-            return None;
-        }
-        let spec = match self.tenants.get(seen.uid()) {
+        let spec = match self.sound.get(seen.uid()) {
             Some(spec) => spec.clone(),
+            None if key.kind != Kind::Tenant => return None,
             // Then what can be read of it is all that there is.
             None if namespaces(&seen.content()).is_some() => return None,
             None => {
@@ -109,8 +117,8 @@ impl Inventory {
         };
         let text = json!({
             "apiVersion": vrsky_crds::API_VERSION,
-            "kind": "Tenant",
-            "metadata": {"name": key.name, "uid": seen.uid()},
+            "kind": key.kind.name(),
+            "metadata": {"namespace": key.namespace, "name": key.name, "uid": seen.uid()},
             "spec": spec,
         });
         Some(text.to_string().into())
@@ -136,10 +144,10 @@ impl Inventory {
     }
 }
 
-/// The `spec` in the text of a Tenant.
+/// The `spec` in an object's text.
 fn spec(text: &str) -> Option<Value> {
-    let mut tenant: Value = serde_json::from_str(text).ok()?;
-    Some(tenant.get_mut("spec")?.take())
+    let mut object: Value = serde_json::from_str(text).ok()?;
+    Some(object.get_mut("spec")?.take())
 }
 
 /// The namespaces that a Tenant names, if that can be read.

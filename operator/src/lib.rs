@@ -21,6 +21,7 @@ pub mod objects;
 pub mod operator;
 pub mod options;
 pub mod own;
+mod packed;
 pub mod pods;
 pub mod ready;
 pub mod reconcile;

@@ -34,6 +34,8 @@ pub const KEYS: &str = "vrsky-keys";
 pub const KEYS_FILE: &str = "keys.json";
 /// In the operator's own namespace: which namespace, by UID, is whose.
 pub const INVENTORY: &str = "vrsky-inventory";
+/// In the latter: what Tenants and Grants said.
+pub const SOUND: &str = "sound.json.deflate";
 /// In the operator's own namespace: the configuration of servers.
 pub const SERVER: &str = "vrsky-nats-server";
 /// The ConfigMap's key: whom a server trusts, to be included by one that somebody else configures.

@@ -3,6 +3,7 @@
 //! depends on them.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -13,7 +14,8 @@ use vrsky_broker::{Keys, ServerConfig};
 use crate::apply::words;
 use crate::config::{self, Server};
 use crate::inventory::Inventory;
-use crate::names::{INVENTORY, KEYS, KEYS_FILE, SERVER, SERVER_FILE, TRUST_FILE};
+use crate::names::{INVENTORY, KEYS, KEYS_FILE, SERVER, SERVER_FILE, SOUND, TRUST_FILE};
+use crate::packed::{packed, unpacked};
 
 /// Why the operator's own state cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -153,7 +155,12 @@ impl Own {
         };
         let data = map.data.unwrap_or_default();
         let text = data.get(INVENTORY).ok_or(Error::Unreadable { what })?;
-        let value = serde_json::from_str(text).map_err(|_| Error::Unreadable { what })?;
+        let mut value: Inventory =
+            serde_json::from_str(text).map_err(|_| Error::Unreadable { what })?;
+        // An operator of before knew nothing of it.
+        if let Some(sound) = map.binary_data.unwrap_or_default().get(SOUND) {
+            value.sound = unpacked(&sound.0).ok_or(Error::Unreadable { what })?;
+        }
         Ok(Stored::new(value, map.metadata.resource_version))
     }
 
@@ -162,11 +169,17 @@ impl Own {
         let what = "ConfigMap vrsky-inventory";
         let text =
             serde_json::to_string(&inventory.value).map_err(|_| Error::Unreadable { what })?;
-        let files = BTreeMap::from([(INVENTORY.to_owned(), text)]);
+        let sound = serde_json::to_vec(&inventory.value.sound).map_err(io::Error::from);
+        let sound = sound.and_then(|json| packed(&json));
+        let sound = sound.map_err(|_| Error::Unreadable { what })?;
         inventory.is_sure = false;
-        inventory.version = self
-            .put_map(what, INVENTORY, files, inventory.version.clone())
-            .await?;
+        let map = ConfigMap {
+            metadata: metadata(INVENTORY, inventory.version.clone()),
+            data: Some(BTreeMap::from([(INVENTORY.to_owned(), text)])),
+            binary_data: Some(BTreeMap::from([(SOUND.to_owned(), ByteString(sound))])),
+            ..ConfigMap::default()
+        };
+        inventory.version = self.put_map(what, map).await?;
         inventory.is_sure = true;
         Ok(())
     }
@@ -185,28 +198,20 @@ impl Own {
             return Ok(());
         }
         let version = found.and_then(|map| map.metadata.resource_version);
-        self.put_map(what, SERVER, files, version).await?;
-        Ok(())
-    }
-
-    async fn put_map(
-        &self,
-        what: &'static str,
-        name: &str,
-        files: BTreeMap<String, String>,
-        version: Option<String>,
-    ) -> Result<Option<String>, Error> {
-        let is_new = version.is_none();
         let map = ConfigMap {
-            metadata: metadata(name, version),
+            metadata: metadata(SERVER, version),
             data: Some(files),
             ..ConfigMap::default()
         };
+        self.put_map(what, map).await?;
+        Ok(())
+    }
+
+    async fn put_map(&self, what: &'static str, map: ConfigMap) -> Result<Option<String>, Error> {
         let parameters = PostParams::default();
-        let written = if is_new {
-            self.maps.create(&parameters, &map).await
-        } else {
-            self.maps.replace(name, &parameters, &map).await
+        let written = match (&map.metadata.name, &map.metadata.resource_version) {
+            (Some(name), Some(_)) => self.maps.replace(name, &parameters, &map).await,
+            _ => self.maps.create(&parameters, &map).await,
         };
         let written = written.map_err(|error| api(what, error))?;
         Ok(written.metadata.resource_version)

@@ -1,11 +1,7 @@
 //! What is kept of an object.
 
-use std::io::{Read, Write};
 use std::sync::Arc;
 
-use flate2::Compression;
-use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
@@ -13,6 +9,7 @@ use super::told::Phrases;
 use super::{Key, Metadata, Told};
 use crate::kinds::Kind;
 use crate::names;
+use crate::packed::{packed, unpacked};
 
 /// An object as it was last seen.
 #[derive(Clone, Debug)]
@@ -65,15 +62,7 @@ fn rest(kind: Kind, data: &Value) -> Option<Box<[u8]>> {
         Kind::Pod => json!({"status": data["status"]}).to_string(),
         _ => data.to_string(),
     };
-    let mut packed = DeflateEncoder::new(Vec::new(), Compression::fast());
-    packed.write_all(json.as_bytes()).ok()?;
-    Some(packed.finish().ok()?.into())
-}
-
-fn unpacked(rest: &[u8]) -> Option<Value> {
-    let mut json = Vec::new();
-    DeflateDecoder::new(rest).read_to_end(&mut json).ok()?;
-    serde_json::from_slice(&json).ok()
+    packed(json.as_bytes()).ok().map(Into::into)
 }
 
 impl Seen {

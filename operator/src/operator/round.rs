@@ -58,7 +58,7 @@ impl Operator {
         self.bind().await?;
         self.staying = self.staying();
         let compiled = self.compile();
-        // Which Tenants are sound is known only now.
+        // Which of them are sound is known only now.
         self.bind().await?;
         let plan = compiled.plan;
         self.recheck_at = compiled.recheck_at;
@@ -84,7 +84,7 @@ impl Operator {
         Ok(is_done && is_told)
     }
 
-    /// The inventory follows Tenants and Namespaces.
+    /// The inventory follows Tenants, Grants and Namespaces.
     async fn bind(&mut self) -> Result<(), crate::own::Error> {
         if self.index.is_bound() {
             return Ok(());

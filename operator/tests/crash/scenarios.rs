@@ -220,6 +220,26 @@ fn sharing() -> Vec<Scenario> {
                 Edit::Merge(SHARED, revoked),
             ],
         ),
+        scenario(
+            "grant, topic and connector of a later version",
+            &[ACME, GRANT, READER, ALERTS],
+            vec![
+                Edit::Merge(SHARED, json!({"spec": {"later": true}})),
+                Edit::Merge(ORDERS, json!({"spec": {"later": true}})),
+                Edit::Merge(CONNECTOR, json!({"spec": {"later": true}})),
+            ],
+        )
+        .only_told(),
+        scenario(
+            "grant paused and revoked",
+            shared,
+            vec![Edit::Merge(SHARED, json!({"spec": {"revoked": true}}))],
+        )
+        .after(vec![Edit::Merge(
+            SHARED,
+            json!({"metadata": {"annotations": {"vrsky.io/reconcile": "disabled"}}}),
+        )])
+        .only_told(),
         scenario("reader deleted", shared, vec![Edit::Delete(FULFIL)]),
         scenario("reader's tenant deleted", shared, vec![Edit::Delete(OTHER)]),
         scenario("owner's tenant deleted", shared, vec![Edit::Delete(TENANT)]),
