@@ -80,9 +80,21 @@ impl Lane {
 
     /// An operator.
     pub(crate) fn start(&self) -> Life {
+        let life = self.start_without_nats();
+        self.lead_to_nats(&life);
+        life
+    }
+
+    /// NATS can be reached from now on.
+    pub(crate) fn lead_to_nats(&self, life: &Life) {
+        self.wire.lead(self.server().port(), &life.gate);
+    }
+
+    /// An operator that cannot reach NATS.
+    pub(crate) fn start_without_nats(&self) -> Life {
         let gate = Arc::new(Gate::default());
         let health = Arc::new(Health::default());
-        self.wire.lead(self.server().port(), &gate);
+        self.wire.lead(0, &gate);
         let config: Config = serde_json::from_value(json!({
             "nats": {"url": self.wire.url()},
             "runtime": {"image": "registry.example/vrsky-runtime:0.1.0"},
