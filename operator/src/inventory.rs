@@ -28,9 +28,9 @@ pub struct Inventory {
     /// By the namespace's name.
     pub namespaces: BTreeMap<String, Pin>,
     /// The `spec` of each Tenant and each Grant, by its UID, as it was when last nothing was wrong with it.
-    /// It is stored apart.
+    /// JSON, stored apart.
     #[serde(skip)]
-    pub sound: BTreeMap<String, Value>,
+    pub sound: BTreeMap<String, Box<str>>,
 }
 
 /// One pinned namespace.
@@ -101,7 +101,7 @@ impl Inventory {
     /// that it has; and who reads by a Grant would be cut off.
     pub fn remembered(&self, key: &Key, seen: &Seen) -> Option<Arc<str>> {
         let spec = match self.sound.get(seen.uid()) {
-            Some(spec) => spec.clone(),
+            Some(spec) => spec.parse().ok()?,
             None if key.kind != Kind::Tenant => return None,
             // Then what can be read of it is all that there is.
             None if namespaces(&seen.content()).is_some() => return None,
@@ -144,10 +144,10 @@ impl Inventory {
     }
 }
 
-/// The `spec` in an object's text.
-fn spec(text: &str) -> Option<Value> {
-    let mut object: Value = serde_json::from_str(text).ok()?;
-    Some(object.get_mut("spec")?.take())
+/// The `spec` in an object's text, as JSON.
+fn spec(text: &str) -> Option<Box<str>> {
+    let object: Value = serde_json::from_str(text).ok()?;
+    Some(object.get("spec")?.to_string().into())
 }
 
 /// The namespaces that a Tenant names, if that can be read.
