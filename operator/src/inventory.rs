@@ -17,8 +17,9 @@ use crate::names::REBIND;
 /// The kinds of which is remembered what they said: those that decide about others. (Of a Flow, its program
 /// is known; and how long the specs of the rest may be has no bound.)
 const REMEMBERED: [Kind; 2] = [Kind::Tenant, Kind::Grant];
-/// More objects than so many are not remembered: with some 40 bytes each, a ConfigMap has room for them.
-const MOST: usize = 20_000;
+/// More objects than so many are not remembered: with some 40 bytes each, deflated, they leave half of a
+/// ConfigMap to the pins.
+const MOST: usize = 10_000;
 
 /// Pinned namespaces, and what was sound. What a newer operator has added is not read, so that an older one
 /// can take its place.

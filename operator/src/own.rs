@@ -157,7 +157,7 @@ impl Own {
         let text = data.get(INVENTORY).ok_or(Error::Unreadable { what })?;
         let mut value: Inventory =
             serde_json::from_str(text).map_err(|_| Error::Unreadable { what })?;
-        // An operator of before knew nothing of it.
+        // An operator that knew nothing of it may have written the rest.
         if let Some(sound) = map.binary_data.unwrap_or_default().get(SOUND) {
             value.sound = unpacked(&sound.0).ok_or(Error::Unreadable { what })?;
         }

@@ -46,12 +46,8 @@ pub(super) fn bind(
 ) {
     let mut claims: Vec<(bool, usize, TenantName)> = Vec::new();
     let mut named: BTreeMap<TenantName, usize> = BTreeMap::new();
-    let running = world
-        .incumbents
-        .as_slice()
-        .iter()
-        .map(|program| &program.tenant);
-    let running: BTreeSet<&TenantName> = running.collect();
+    let incumbents = world.incumbents.as_slice();
+    let running: BTreeSet<&TenantName> = incumbents.iter().map(|it| &it.tenant).collect();
     for (index, object) in objects.iter_mut().enumerate() {
         let (Kind::Tenant, Some(Spec::Tenant(spec))) = (object.kind, object.spec.as_deref()) else {
             continue;

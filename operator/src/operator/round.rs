@@ -55,11 +55,9 @@ impl Operator {
     async fn make_true(&mut self) -> Result<bool, crate::own::Error> {
         let (own, keys) = (&self.own, &mut self.keys);
         own.make_sure(keys, &mut self.inventory).await?;
-        self.bind().await?;
+        self.pin().await?;
         self.staying = self.staying();
         let compiled = self.compile();
-        // Which of them are sound is known only now.
-        self.bind().await?;
         let plan = compiled.plan;
         self.recheck_at = compiled.recheck_at;
         let is_kept = self.keep().await;
@@ -75,25 +73,39 @@ impl Operator {
             .collect();
         self.plan = plan;
         let is_let_go = self.let_go().await;
+        // It holds nothing up.
+        let remembered = self.remember_sound().await;
         let is_done = is_kept && in_nats && in_kubernetes && is_let_go;
         // What has just been planned may run in a moment, and then there is one thing to tell. Not what
         // failed, and not twice: the next round may be long in coming, and the one after it, too.
         let can_wait = is_done && self.draining.is_empty();
         let waits = can_wait && !std::mem::replace(&mut self.waited, true);
         let is_told = waits || self.tell().await;
+        remembered?;
         Ok(is_done && is_told)
     }
 
-    /// The inventory follows Tenants, Grants and Namespaces.
-    async fn bind(&mut self) -> Result<(), crate::own::Error> {
+    /// Namespaces that have to be pinned are, before anything is made in them.
+    async fn pin(&mut self) -> Result<(), crate::own::Error> {
+        if self.index.is_bound() {
+            return Ok(());
+        }
+        let inventory = self.inventory.value.follow(&self.index);
+        if inventory.namespaces == self.inventory.value.namespaces {
+            return Ok(());
+        }
+        self.untold = Untold::everything();
+        self.inventory.value = inventory;
+        self.own.put_inventory(&mut self.inventory).await
+    }
+
+    /// What is found to be sound is remembered.
+    async fn remember_sound(&mut self) -> Result<(), crate::own::Error> {
         if self.index.is_bound() {
             return Ok(());
         }
         let inventory = self.inventory.value.follow(&self.index);
         if inventory != self.inventory.value {
-            if inventory.namespaces != self.inventory.value.namespaces {
-                self.untold = Untold::everything();
-            }
             self.inventory.value = inventory;
             self.own.put_inventory(&mut self.inventory).await?;
         }
