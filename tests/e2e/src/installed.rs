@@ -234,7 +234,13 @@ impl Installed {
             .with_context(|| format!("{selector} in {namespace} was not started again"))
     }
 
-    /// The id of the container of the one pod that a selector names, as Kubernetes writes it.
+    /// Sends the process of the first pod that a selector names a signal, such as `SIGSTOP`.
+    pub fn signal(&self, namespace: &str, selector: &str, signal: &str) -> anyhow::Result<()> {
+        let container = self.container(namespace, selector)?;
+        self.cluster.signal(&container, signal)
+    }
+
+    /// The id of the container of the first pod that a selector names, as Kubernetes writes it.
     pub fn container(&self, namespace: &str, selector: &str) -> anyhow::Result<String> {
         let pods = self
             .kubectl()

@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use vrsky_e2e::cluster::Kubectl;
 use vrsky_e2e::installed::{Installed, SOON, condition};
 use vrsky_e2e::poster::Poster;
@@ -102,6 +102,35 @@ async fn shared_out(kubectl: &Kubectl, pods: usize) {
     assert!(found.await.is_some(), "{seen:?}");
 }
 
+/// Asks for the eviction of a pod, as a drain of its node does.
+fn evict(kubectl: &Kubectl, pod: &str) -> anyhow::Result<String> {
+    let eviction = json!({
+        "apiVersion": "policy/v1", "kind": "Eviction",
+        "metadata": {"name": pod, "namespace": "acme"},
+    });
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(&file, eviction.to_string())?;
+    let path = format!("/api/v1/namespaces/acme/pods/{pod}/eviction");
+    let file = file.path().to_string_lossy();
+    kubectl.run(&["create", "--raw", &path, "-f", &file])
+}
+
+/// One of three pods hangs: it may be evicted, and beside it no other.
+async fn one_hangs(installed: &Installed) {
+    let kubectl = installed.kubectl();
+    let pods = kubectl.get(&["pods", "-n", "acme", "-l", PODS]).unwrap();
+    let name = |place: usize| pods["items"][place]["metadata"]["name"].as_str().unwrap();
+    let (hangs, is_well) = (name(0), name(1));
+    installed.signal("acme", PODS, "SIGSTOP").unwrap();
+    let unready = installed.until("acme", &format!("pod/{hangs}"), |pod| {
+        condition(pod, "Ready")["status"] == "False"
+    });
+    unready.await.unwrap();
+    let refused = evict(kubectl, is_well).unwrap_err().to_string();
+    assert!(refused.contains("disruption budget"), "{refused}");
+    evict(kubectl, hangs).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn more_pods_share_what_waits_and_go_when_they_are_not_needed() {
     let installed = Installed::fresh().await.unwrap();
@@ -169,6 +198,10 @@ async fn more_pods_share_what_waits_and_go_when_they_are_not_needed() {
     );
     editor.run(&["delete", "-n", "acme", name]).unwrap();
     scale(&editor, 3).unwrap();
+    pods(&installed, 3).await;
+    shared_out(kubectl, 3).await;
+
+    one_hangs(&installed).await;
     pods(&installed, 3).await;
     shared_out(kubectl, 3).await;
 
