@@ -122,10 +122,9 @@ async fn one_hangs(installed: &Installed) {
     let name = |place: usize| pods["items"][place]["metadata"]["name"].as_str().unwrap();
     let (hangs, is_well) = (name(0), name(1));
     installed.signal("acme", PODS, "SIGSTOP").unwrap();
-    let unready = installed.until("acme", &format!("pod/{hangs}"), |pod| {
-        condition(pod, "Ready")["status"] == "False"
-    });
-    unready.await.unwrap();
+    let is_unready = |pod: &Value| condition(pod, "Ready")["status"] == "False";
+    let pod = format!("pod/{hangs}");
+    installed.until("acme", &pod, is_unready).await.unwrap();
     let refused = evict(kubectl, is_well).unwrap_err().to_string();
     assert!(refused.contains("disruption budget"), "{refused}");
     evict(kubectl, hangs).unwrap();
