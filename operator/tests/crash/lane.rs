@@ -190,6 +190,13 @@ impl Life {
         }
     }
 
+    /// What was written, but for what is only said: statuses and events.
+    pub(crate) fn done(&self) -> Vec<String> {
+        let mut writes = self.gate.writes();
+        writes.retain(|write| !write.ends_with("/status") && !write.contains("/events"));
+        writes
+    }
+
     /// Waits until nothing has happened for so long.
     pub(crate) async fn quiet(&self, long: Duration) {
         let began = Instant::now();
