@@ -21,13 +21,7 @@ const OF_THE_TENANT: [Code; 4] = [
 /// One thing could still help: a connector of the same namespace that hides a builtin
 /// ([`crate::hides_builtin`]), since a flow means the builtin only as long as there is none.
 pub fn alone(text: &str, namespace: Option<&str>) -> Vec<Diagnostic> {
-    let document = |origin: &str, text: &str| Document {
-        origin: origin.into(),
-        text: text.into(),
-        before: None,
-        held: false,
-    };
-    let mut documents = vec![document("object", text)];
+    let mut documents = vec![Document::new("object", text)];
     // Some tenant: nothing is said of a flow that belongs to nobody.
     let tenant = namespace.map(|namespace| {
         json!({
@@ -37,7 +31,7 @@ pub fn alone(text: &str, namespace: Option<&str>) -> Vec<Diagnostic> {
             "spec": {"namespaces": [namespace]},
         })
     });
-    documents.extend(tenant.map(|tenant| document("tenant", &tenant.to_string())));
+    documents.extend(tenant.map(|tenant| Document::new("tenant", tenant.to_string())));
     let world = World {
         now: Timestamp::UNIX_EPOCH,
         documents,

@@ -195,12 +195,10 @@ mod tests {
     use crate::{Document, World, compile};
 
     fn documents(texts: &[&str]) -> Vec<Document> {
-        let named = texts.iter().enumerate().map(|(place, text)| Document {
-            origin: format!("{place}.yaml").into(),
-            text: (*text).into(),
-            before: None,
-            held: false,
-        });
+        let named = texts
+            .iter()
+            .enumerate()
+            .map(|(place, text)| Document::new(format!("{place}.yaml"), *text));
         named.collect()
     }
 

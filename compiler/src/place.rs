@@ -18,12 +18,10 @@ pub fn locate(
     name: &str,
     path: &str,
 ) -> Option<Range<usize>> {
-    let documents = [Document {
-        origin: document.origin.clone(),
-        text: Arc::clone(&document.text),
-        before: None,
-        held: false,
-    }];
+    let documents = [Document::new(
+        document.origin.clone(),
+        Arc::clone(&document.text),
+    )];
     let Parsed { objects, .. } = parse(&documents, Memory::default().follow(&documents));
     let (object, _) = objects.iter().find(|(object, _)| {
         object.kind.name() == kind && object.namespace == namespace && object.name == name

@@ -100,6 +100,18 @@ pub struct Document {
     pub held: bool,
 }
 
+impl Document {
+    /// A document of which nothing else is known.
+    pub fn new(origin: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
+        Self {
+            origin: origin.into(),
+            text: text.into(),
+            before: None,
+            held: false,
+        }
+    }
+}
+
 /// What `vrsky.toml` at the root of a repository says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Repository {

@@ -23,12 +23,7 @@ const CURABLE: [&str; 23] = [
 
 fn compiled(documents: &[String]) -> Vec<Diagnostic> {
     let documents = documents.iter().enumerate();
-    let documents = documents.map(|(place, text)| Document {
-        origin: place.to_string().into(),
-        text: text.as_str().into(),
-        before: None,
-        held: false,
-    });
+    let documents = documents.map(|(place, text)| Document::new(place.to_string(), text.as_str()));
     compile(&World {
         now: "2026-11-23T12:00:00Z".parse().unwrap(),
         documents: documents.collect(),

@@ -12,12 +12,7 @@ const MANIFESTS: &str = include_str!("design.yaml");
 fn world(text: &str) -> World {
     World {
         now: "2026-11-23T12:00:00Z".parse().unwrap(),
-        documents: vec![Document {
-            origin: "design.yaml".into(),
-            text: text.into(),
-            before: None,
-            held: false,
-        }],
+        documents: vec![Document::new("design.yaml", text)],
         repository: None,
         incumbents: Incumbents::default(),
         replicas: 1,

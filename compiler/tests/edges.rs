@@ -50,12 +50,7 @@ spec:
     );
     compile(&World {
         now: "2026-11-23T12:00:00Z".parse().unwrap(),
-        documents: vec![Document {
-            origin: "flow.yaml".into(),
-            text: text.into(),
-            before: None,
-            held: false,
-        }],
+        documents: vec![Document::new("flow.yaml", text)],
         repository: None,
         incumbents: Incumbents::default(),
         replicas: 1,

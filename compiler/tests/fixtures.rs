@@ -32,17 +32,11 @@ fn folder() -> PathBuf {
 }
 
 fn compiled(text: &str) -> Compiled {
-    let document = |origin: &str, text: &str| Document {
-        origin: origin.into(),
-        text: text.into(),
-        before: None,
-        held: false,
-    };
     compile(&World {
         now: "2026-11-23T12:00:00Z".parse().unwrap(),
         documents: vec![
-            document("fixture.yaml", text),
-            document("tenants.yaml", TENANTS),
+            Document::new("fixture.yaml", text),
+            Document::new("tenants.yaml", TENANTS),
         ],
         repository: None,
         incumbents: Incumbents::default(),

@@ -30,12 +30,7 @@ fn world(files: &[(&str, &str)], running: &[&Arc<Program>]) -> World {
         now: "2026-11-23T12:00:00Z".parse().unwrap(),
         documents: files
             .iter()
-            .map(|(origin, text)| Document {
-                origin: (*origin).into(),
-                text: (*text).into(),
-                before: None,
-                held: false,
-            })
+            .map(|(origin, text)| Document::new(*origin, *text))
             .collect(),
         repository: None,
         incumbents: running.iter().copied().cloned().collect(),

@@ -12,12 +12,7 @@ use vrsky_plan::TenantName;
 const MANIFESTS: &str = include_str!("design.yaml");
 
 fn document(origin: &str, text: impl AsRef<str>) -> Document {
-    Document {
-        origin: origin.into(),
-        text: text.as_ref().into(),
-        before: None,
-        held: false,
-    }
+    Document::new(origin, text.as_ref())
 }
 
 fn world(documents: Vec<Document>) -> World {

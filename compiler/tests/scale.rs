@@ -49,12 +49,10 @@ spec:
 fn plan(bill: &str, fulfil: &str) -> Plan {
     let compiled = compile(&World {
         now: "2026-11-23T12:00:00Z".parse().unwrap(),
-        documents: vec![Document {
-            origin: "world.yaml".into(),
-            text: WORLD.replace("BILL", bill).replace("FULFIL", fulfil).into(),
-            before: None,
-            held: false,
-        }],
+        documents: vec![Document::new(
+            "world.yaml",
+            WORLD.replace("BILL", bill).replace("FULFIL", fulfil),
+        )],
         repository: None,
         incumbents: Incumbents::default(),
         replicas: 1,

@@ -12,12 +12,7 @@ const TENANT: &str = "apiVersion: vrsky.io/v1alpha1\nkind: Tenant\nmetadata: {na
 const FLOW: &str = "apiVersion: vrsky.io/v1alpha1\nkind: Flow\nmetadata: {name: a, namespace: acme}\nspec:\n  source: {connector: generate, with: {every: 1s}}\n  sinks: {out: {connector: log}}\n";
 
 fn document(origin: &str, text: &str) -> Document {
-    Document {
-        origin: origin.into(),
-        text: text.into(),
-        before: None,
-        held: false,
-    }
+    Document::new(origin, text)
 }
 
 fn compiled(text: &str) -> Compiled {

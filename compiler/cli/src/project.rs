@@ -30,12 +30,7 @@ pub(crate) fn load(input: &Input) -> anyhow::Result<Project> {
     let (files, unreadable) = files::read(&input.paths)?;
     let documents = files
         .into_iter()
-        .map(|file| Document {
-            origin: file.name.into(),
-            text: Arc::from(file.text),
-            before: None,
-            held: false,
-        })
+        .map(|file| Document::new(file.name, file.text))
         .collect();
     let world = World {
         now: Timestamp::now(),

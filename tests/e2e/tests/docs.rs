@@ -95,11 +95,11 @@ fn every_manifest_in_the_documentation_compiles() {
             .into_iter()
             .chain(hidden)
             .enumerate()
-            .map(|(index, block)| Document {
-                origin: format!("{}#{index}", page.file_name().unwrap().to_string_lossy()).into(),
-                text: block.into(),
-                before: None,
-                held: false,
+            .map(|(index, block)| {
+                Document::new(
+                    format!("{}#{index}", page.file_name().unwrap().to_string_lossy()),
+                    block,
+                )
             });
         let world = World {
             now: "2026-01-01T00:00:00Z".parse().unwrap(),

@@ -70,22 +70,12 @@ impl Loader {
         let (files, unreadable) = files::read(std::slice::from_ref(&self.root))?;
         let mut documents: Vec<Document> = files
             .into_iter()
-            .map(|file| Document {
-                origin: file.name.into(),
-                text: Arc::from(file.text),
-                before: None,
-                held: false,
-            })
+            .map(|file| Document::new(file.name, file.text))
             .collect();
         // A file that cannot be read deletes nothing: its last good text stands for it.
         for file in &unreadable {
             if let Some(text) = self.good.get(&file.name) {
-                documents.push(Document {
-                    origin: file.name.as_str().into(),
-                    text: text.clone(),
-                    before: None,
-                    held: false,
-                });
+                documents.push(Document::new(file.name.as_str(), text.clone()));
             }
         }
         documents.sort_by(|a, b| a.origin.cmp(&b.origin));
