@@ -28,7 +28,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// The version of the plan's format. A reader refuses a plan of another version.
+/// The version of the plan's format. A reader refuses a plan of another version. Who raises it makes the
+/// operator read the programs of the version before, too: of a flow that does not compile just then,
+/// what runs is known from nothing else (`tests/stored.rs`).
 pub const VERSION: u32 = 1;
 
 /// What must be true, for all tenants.
