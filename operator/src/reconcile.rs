@@ -66,21 +66,26 @@ impl Where {
     }
 }
 
-/// What is to be done in tenants' namespaces, in order: what is made in the order of
-/// [`Kind::MADE`], then what goes, in the reverse order. Nothing goes while a list is incomplete.
-/// Nothing is compared but `places`, and `desired` is what should be there.
-pub fn reconcile(desired: &Objects, observed: &Index, places: &Where) -> Vec<Action> {
+/// What is to be done in tenants' namespaces: what is made, then what goes, in the reverse of the order
+/// [`Kind::MADE`]. Nothing goes while a list is incomplete. Nothing is compared but `places`, and
+/// `desired` is what should be there.
+pub fn reconcile(desired: Objects, observed: &Index, places: &Where) -> Vec<Action> {
+    let gone = if observed.is_ready() {
+        gone(&desired, observed, places)
+    } else {
+        Vec::new()
+    };
+    let made = desired.into_iter().filter(|(key, object)| {
+        is_there(observed, &key.namespace) && differs(object, observed.get(key))
+    });
+    made.map(|(key, object)| Action::Apply(key, object))
+        .chain(gone)
+        .collect()
+}
+
+/// What goes.
+fn gone(desired: &Objects, observed: &Index, places: &Where) -> Vec<Action> {
     let mut actions = Vec::new();
-    for kind in Kind::MADE {
-        for (key, object) in desired.iter().filter(|(key, _)| key.kind == kind) {
-            if is_there(observed, &key.namespace) && differs(object, observed.get(key)) {
-                actions.push(Action::Apply(key.clone(), object.clone()));
-            }
-        }
-    }
-    if !observed.is_ready() {
-        return actions;
-    }
     for kind in Kind::MADE.into_iter().rev() {
         let there: Vec<(&Key, &Seen)> = match places {
             Where::Everywhere => observed.of(kind).collect(),

@@ -304,7 +304,7 @@ impl Operator {
             }
         }
         let desired = self.desired.objects(&self.config, &places);
-        for action in reconcile(&desired, &self.index, &places) {
+        for action in reconcile(desired, &self.index, &places) {
             // Secrets are not watched; they go just before the account that they belong to.
             if let Action::Delete { key, .. } = &action
                 && key.kind == Kind::ServiceAccount
@@ -316,7 +316,7 @@ impl Operator {
             }
             actions.push(action);
         }
-        // The order of kinds, with the Secrets in their place.
+        // What is made, in the order of kinds, the Secrets in their place; then what goes.
         let rank = |action: &Action| match action {
             Action::Apply(key, _) => Kind::MADE.iter().position(|kind| *kind == key.kind),
             Action::Delete { .. } => None,
