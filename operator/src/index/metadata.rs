@@ -1,6 +1,7 @@
 //! What is kept of an object's metadata.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use litemap::LiteMap;
@@ -83,11 +84,12 @@ impl Metadata {
     }
 }
 
-fn words(words: impl IntoIterator<Item = (String, String)>) -> Words {
+fn words(words: BTreeMap<String, String>) -> Words {
     let words = words.into_iter();
-    words
+    let words: Vec<_> = words
         .map(|(name, value)| (word(name), word(value)))
-        .collect()
+        .collect(); // with room for these and no more
+    LiteMap::from_sorted_store_unchecked(words)
 }
 
 fn word(text: String) -> Word {

@@ -14,6 +14,8 @@ use crate::packed::{packed, unpacked};
 /// An object as it was last seen.
 #[derive(Clone, Debug)]
 pub struct Seen {
+    /// What names it.
+    pub(super) key: Key,
     /// UID, version, labels, finalizers.
     pub metadata: Metadata,
     /// For VRSky's own kinds: what status says. One that cannot be read says nothing, and is written
@@ -90,6 +92,7 @@ impl Seen {
             None => Arc::from(""),
         };
         Self {
+            key: key.clone(),
             metadata: object.metadata.into(),
             told: Told::new(status.unwrap_or_default(), phrases),
             origin,
