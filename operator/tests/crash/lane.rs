@@ -193,7 +193,10 @@ impl Life {
     /// What was written, but for what is only said: statuses and events.
     pub(crate) fn done(&self) -> Vec<String> {
         let mut writes = self.gate.writes();
-        writes.retain(|write| !write.ends_with("/status") && !write.contains("/events"));
+        writes.retain(|write| {
+            let is_event = write.ends_with("/events") || write.contains("/events/");
+            !write.ends_with("/status") && !is_event
+        });
         writes
     }
 

@@ -6,6 +6,8 @@ mod sharing;
 mod tenants;
 mod world;
 
+use serde_json::json;
+
 use crate::lane::Edit;
 use world::{NAMESPACES, TENANTS};
 
@@ -26,6 +28,19 @@ pub(crate) struct Scenario {
 
 fn create(texts: &[&str]) -> Edit {
     Edit::Create(texts.join("\n---\n"))
+}
+
+fn dedicated(tenant: &'static str) -> Edit {
+    Edit::Merge(tenant, json!({"spec": {"tier": "Dedicated"}}))
+}
+
+fn revoked(grant: &'static str) -> Edit {
+    Edit::Merge(grant, json!({"spec": {"revoked": true}}))
+}
+
+fn paused(object: &'static str) -> Edit {
+    let annotations = json!({"vrsky.io/reconcile": "disabled"});
+    Edit::Merge(object, json!({"metadata": {"annotations": annotations}}))
 }
 
 fn scenario(name: &'static str, world: &[&str], change: Vec<Edit>) -> Scenario {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::world::{ACME, AUDIT, CLOCK, SHOP, TICKING};
-use super::{Scenario, create, scenario};
+use super::{Scenario, create, paused, scenario};
 use crate::lane::Edit;
 
 pub(super) fn all() -> Vec<Scenario> {
@@ -68,10 +68,7 @@ pub(super) fn all() -> Vec<Scenario> {
         scenario("flow paused and edited", &[ACME], vec![
             Edit::Merge(SHOP, json!({"spec": {"suspend": true}})),
         ])
-        .after(vec![Edit::Merge(
-            SHOP,
-            json!({"metadata": {"annotations": {"vrsky.io/reconcile": "disabled"}}}),
-        )])
+        .after(vec![paused(SHOP)])
         .only_told(),
     ]
 }

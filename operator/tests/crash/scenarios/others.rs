@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::world::{ACME, ALERTS, AUDIT, CLOCK, GRANT, OTHER, READER, SHARED, TENANT};
-use super::{Scenario, create, scenario};
+use super::{Scenario, create, dedicated, revoked, scenario};
 use crate::lane::Edit;
 
 /// A ResourceQuota and a LimitRange in each namespace.
@@ -37,10 +37,7 @@ pub(super) fn all() -> Vec<Scenario> {
                 json!({"spec": {"scale": {"max": 4, "replicas": 3}}}),
             )],
         )
-        .after(vec![Edit::Merge(
-            TENANT,
-            json!({"spec": {"tier": "Dedicated"}}),
-        )]),
+        .after(vec![dedicated(TENANT)]),
         scenario(
             "nodes shared out, and otherwise",
             &[ACME],
@@ -59,8 +56,8 @@ pub(super) fn all() -> Vec<Scenario> {
             vec![
                 create(&[CLOCK, ALERTS]),
                 Edit::Delete(AUDIT),
-                Edit::Merge(SHARED, json!({"spec": {"revoked": true}})),
-                Edit::Merge(OTHER, json!({"spec": {"tier": "Dedicated"}})),
+                revoked(SHARED),
+                dedicated(OTHER),
             ],
         ),
     ]

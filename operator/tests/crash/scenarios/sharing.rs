@@ -6,11 +6,10 @@ use super::world::{
     ACME, ALARM, ALERTS, AUDIT, CONNECTOR, CUTTING_GRANT, FULFIL, GRANT, ORDERS, OTHER, READER,
     SHARED, SHOP, TENANT,
 };
-use super::{Scenario, create, scenario};
+use super::{Scenario, create, paused, revoked, scenario};
 use crate::lane::Edit;
 
 pub(super) fn all() -> Vec<Scenario> {
-    let revoked = json!({"spec": {"revoked": true}});
     let given_back = json!({"spec": {"revoked": false}});
     let shared = &[ACME, GRANT, READER];
     vec![
@@ -51,15 +50,11 @@ pub(super) fn all() -> Vec<Scenario> {
             &[ACME],
             vec![create(&[GRANT, READER])],
         ),
-        scenario(
-            "grant revoked",
-            shared,
-            vec![Edit::Merge(SHARED, revoked.clone())],
-        ),
+        scenario("grant revoked", shared, vec![revoked(SHARED)]),
         scenario(
             "grant cut with a backlog",
             &[ACME, CUTTING_GRANT, READER],
-            vec![Edit::Merge(SHARED, revoked.clone())],
+            vec![revoked(SHARED)],
         )
         .with_backlog("globex", "e.globex_fulfil.in"),
         scenario(
@@ -67,7 +62,7 @@ pub(super) fn all() -> Vec<Scenario> {
             shared,
             vec![Edit::Merge(SHARED, given_back)],
         )
-        .after(vec![Edit::Merge(SHARED, revoked.clone())]),
+        .after(vec![revoked(SHARED)]),
         scenario(
             "grant expired",
             shared,
@@ -85,7 +80,7 @@ pub(super) fn all() -> Vec<Scenario> {
                     SHOP,
                     json!({"spec": {"steps": [{"filter": ".contry == 1"}]}}),
                 ),
-                Edit::Merge(SHARED, revoked),
+                revoked(SHARED),
             ],
         ),
         scenario(
@@ -98,16 +93,9 @@ pub(super) fn all() -> Vec<Scenario> {
             ],
         )
         .only_told(),
-        scenario(
-            "grant paused and revoked",
-            shared,
-            vec![Edit::Merge(SHARED, json!({"spec": {"revoked": true}}))],
-        )
-        .after(vec![Edit::Merge(
-            SHARED,
-            json!({"metadata": {"annotations": {"vrsky.io/reconcile": "disabled"}}}),
-        )])
-        .only_told(),
+        scenario("grant paused and revoked", shared, vec![revoked(SHARED)])
+            .after(vec![paused(SHARED)])
+            .only_told(),
         scenario("reader deleted", shared, vec![Edit::Delete(FULFIL)]),
         scenario("reader's tenant deleted", shared, vec![Edit::Delete(OTHER)]),
         scenario("owner's tenant deleted", shared, vec![Edit::Delete(TENANT)]),

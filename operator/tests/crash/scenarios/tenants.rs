@@ -3,11 +3,10 @@
 use serde_json::json;
 
 use super::world::{ACME, AUDIT, CLOCK, GRANT, NAMESPACES, ORDERS, READER, SHOP, TENANT, TENANTS};
-use super::{Scenario, create, scenario};
+use super::{Scenario, create, dedicated, paused, scenario};
 use crate::lane::Edit;
 
 pub(super) fn all() -> Vec<Scenario> {
-    let dedicated = json!({"spec": {"tier": "Dedicated"}});
     let shared = json!({"spec": {"tier": "Shared"}});
     let few = json!({"spec": {"quotas": {"flows": 2}}});
     vec![
@@ -52,17 +51,13 @@ pub(super) fn all() -> Vec<Scenario> {
             &[ACME, CLOCK],
             vec![Edit::Merge(TENANT, few)],
         ),
-        scenario(
-            "tier raised",
-            &[ACME, CLOCK],
-            vec![Edit::Merge(TENANT, dedicated.clone())],
-        ),
+        scenario("tier raised", &[ACME, CLOCK], vec![dedicated(TENANT)]),
         scenario(
             "tier lowered",
             &[ACME, CLOCK],
             vec![Edit::Merge(TENANT, shared)],
         )
-        .after(vec![Edit::Merge(TENANT, dedicated)]),
+        .after(vec![dedicated(TENANT)]),
         // What an operator that starts now can read of it says too little: it has to remember.
         scenario(
             "tenant of a later version",
@@ -80,22 +75,16 @@ pub(super) fn all() -> Vec<Scenario> {
         scenario(
             "tenant paused and edited",
             &[ACME, CLOCK],
-            vec![Edit::Merge(TENANT, json!({"spec": {"tier": "Dedicated"}}))],
+            vec![dedicated(TENANT)],
         )
-        .after(vec![Edit::Merge(
-            TENANT,
-            json!({"metadata": {"annotations": {"vrsky.io/reconcile": "disabled"}}}),
-        )])
+        .after(vec![paused(TENANT)])
         .only_told(),
         scenario(
             "flow may go to zero",
             &[ACME],
             vec![Edit::Merge(AUDIT, json!({"spec": {"scale": {"min": 0}}}))],
         )
-        .after(vec![Edit::Merge(
-            TENANT,
-            json!({"spec": {"tier": "Dedicated"}}),
-        )]),
+        .after(vec![dedicated(TENANT)]),
         scenario(
             "namespace bound",
             &[ACME],
