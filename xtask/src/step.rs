@@ -48,7 +48,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 /// Builds the product: the command and the runtime together, since cargo would build what they share
 /// anew for each alone. `options` are cargo's, such as `--release`.
 pub(crate) fn build_product(options: &[&str]) -> anyhow::Result<()> {
-    let words = ["build", "--quiet", "-p", "vrsky", "-p", "vrsky-runtime"];
+    let words = ["build", "-p", "vrsky", "-p", "vrsky-runtime"];
     run(cargo(&words).args(options))
 }
 
