@@ -21,7 +21,6 @@ const OF_THE_TENANT: [Code; 4] = [
 /// One thing could still help: a connector of the same namespace that hides a builtin
 /// ([`crate::hides_builtin`]), since a flow means the builtin only as long as there is none.
 pub fn alone(text: &str, namespace: Option<&str>) -> Vec<Diagnostic> {
-    let mut documents = vec![Document::new("object", text)];
     // Some tenant: nothing is said of a flow that belongs to nobody.
     let tenant = namespace.map(|namespace| {
         json!({
@@ -31,10 +30,23 @@ pub fn alone(text: &str, namespace: Option<&str>) -> Vec<Diagnostic> {
             "spec": {"namespaces": [namespace]},
         })
     });
-    documents.extend(tenant.map(|tenant| Document::new("tenant", tenant.to_string())));
+    let tenant = tenant.map(|tenant| Document::new("tenant", tenant.to_string()));
+    beside(text, tenant, Timestamp::UNIX_EPOCH)
+}
+
+/// The errors of an object, as one document, that are errors at this time beside these others, whatever
+/// else exists, or comes to exist: only an edit of the object itself, or of one of the others, helps.
+/// They hold the tenant of the object's namespace, and the tenant whose topic it reads. What is said
+/// in [`alone`] of a connector is true here too.
+pub fn beside(
+    text: &str,
+    others: impl IntoIterator<Item = Document>,
+    now: Timestamp,
+) -> Vec<Diagnostic> {
+    let object = Document::new("object", text);
     let world = World {
-        now: Timestamp::UNIX_EPOCH,
-        documents,
+        now,
+        documents: std::iter::once(object).chain(others).collect(),
         repository: None,
         incumbents: Incumbents::default(),
         replicas: 1,

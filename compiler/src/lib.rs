@@ -34,7 +34,7 @@ pub mod codes;
 pub mod diagnostic;
 pub mod world;
 
-pub use alone::alone;
+pub use alone::{alone, beside};
 pub use builtin::hides_builtin;
 pub use compile::{Compiled, Compiler, compile};
 pub use diagnostic::{Code, Diagnostic, Help, Label, ObjectName, Patch, Severity};

@@ -6,10 +6,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use vrsky_compiler::{
-    Diagnostic, Document, Incumbents, Severity, World, alone, codes, compile, hides_builtin,
+    Diagnostic, Document, Incumbents, Severity, World, alone, beside, codes, compile, hides_builtin,
 };
 
 const MANIFESTS: &str = include_str!("design.yaml");
@@ -21,11 +22,15 @@ const CURABLE: [&str; 23] = [
     "VRS0405", "VRS0601", "VRS0602", "VRS0603", "VRS0604", "VRS0605", "VRS0606",
 ];
 
+fn now() -> Timestamp {
+    "2026-11-23T12:00:00Z".parse().unwrap()
+}
+
 fn compiled(documents: &[String]) -> Vec<Diagnostic> {
     let documents = documents.iter().enumerate();
     let documents = documents.map(|(place, text)| Document::new(place.to_string(), text.as_str()));
     compile(&World {
-        now: "2026-11-23T12:00:00Z".parse().unwrap(),
+        now: now(),
         documents: documents.collect(),
         repository: None,
         incumbents: Incumbents::default(),
@@ -43,6 +48,18 @@ fn field<'a>(text: &'a str, key: &str) -> Option<&'a str> {
 fn wrong_alone(text: &str) -> Vec<Diagnostic> {
     let namespace = (field(text, "kind") != Some("Tenant")).then(|| field(text, "namespace"));
     alone(text, namespace.flatten())
+}
+
+/// What is wrong with a flow of globex beside the tenants, and what else acme says that is out of reach.
+fn wrong_beside(text: &str, documents: &[String]) -> Vec<Diagnostic> {
+    let others = documents.iter().filter(|other| match field(other, "kind") {
+        Some("Tenant") => true,
+        Some("Topic" | "Grant") => field(other, "namespace") == Some("acme"),
+        _ => false,
+    });
+    let others = others.enumerate();
+    let others = others.map(|(place, text)| Document::new(place.to_string(), text.as_str()));
+    beside(text, others, now())
 }
 
 #[test]
@@ -64,6 +81,18 @@ fn what_another_object_could_cure_is_not_wrong_alone() {
     assert_eq!(curable, expected);
 }
 
+#[test]
+fn what_does_not_fit_another_tenants_topic_is_wrong_beside_it() {
+    let documents: Vec<String> = MANIFESTS.split("---\n").map(str::to_owned).collect();
+    let right = documents.last().unwrap();
+    assert_eq!(wrong_beside(right, &documents), []);
+    let wrong = right.replace(".total", ".totl");
+    assert_eq!(wrong_alone(&wrong), []);
+    let found = wrong_beside(&wrong, &documents);
+    let codes: Vec<String> = found.iter().map(|found| found.code.to_string()).collect();
+    assert_eq!(codes, ["VRS0404"]);
+}
+
 /// What administrators may write of a tenant, and tenants may add.
 fn others() -> impl Strategy<Value = Vec<String>> {
     let tenants = ["acme", "globex"].map(|name| {
@@ -77,12 +106,13 @@ fn others() -> impl Strategy<Value = Vec<String>> {
             format!("apiVersion: vrsky.io/v1alpha1\nkind: Tenant\nmetadata: {{name: {name}}}\nspec: {{namespaces: [{name}]{more}}}\n")
         })
     });
-    let connector = ("(erp|warehouse|shop)", "(http|file|erp|webhook)", "(url: \"https://a.example\"|path: /a)")
-        .prop_map(|(name, from, with)| {
-            format!("apiVersion: vrsky.io/v1alpha1\nkind: Connector\nmetadata: {{name: {name}, namespace: acme}}\nspec: {{from: {from}, with: {{{with}}}}}\n")
+    let namespace = || prop_oneof![Just("acme"), Just("globex")];
+    let connector = ("(erp|warehouse|shop)", namespace(), "(http|file|erp|webhook)", "(url: \"https://a.example\"|path: /a)")
+        .prop_map(|(name, namespace, from, with)| {
+            format!("apiVersion: vrsky.io/v1alpha1\nkind: Connector\nmetadata: {{name: {name}, namespace: {namespace}}}\nspec: {{from: {from}, with: {{{with}}}}}\n")
         });
-    let topic = ("(orders|stock)", "(id|total|sku)").prop_map(|(name, field)| {
-        format!("apiVersion: vrsky.io/v1alpha1\nkind: Topic\nmetadata: {{name: {name}, namespace: acme}}\nspec: {{contract: {{fields: {{{field}: string}}}}}}\n")
+    let topic = ("(orders|stock)", namespace(), "(id|total|sku)").prop_map(|(name, namespace, field)| {
+        format!("apiVersion: vrsky.io/v1alpha1\nkind: Topic\nmetadata: {{name: {name}, namespace: {namespace}}}\nspec: {{contract: {{fields: {{{field}: string}}}}}}\n")
     });
     (tenants, vec(prop_oneof![connector, topic], 0..3))
         .prop_map(|(tenants, more)| tenants.into_iter().chain(more).collect())
@@ -116,7 +146,10 @@ proptest! {
         let found = compiled(&documents);
         let is_wrong = |place: usize| found.iter().any(|found| found.severity == Severity::Error && found.primary.document == place);
         for (place, text) in documents[..edited].iter().enumerate() {
-            let wrong = wrong_alone(text);
+            let mut wrong = wrong_alone(text);
+            if field(text, "namespace") == Some("globex") {
+                wrong.extend(wrong_beside(text, &documents));
+            }
             prop_assert!(wrong.is_empty() || is_wrong(place), "{text}\n{wrong:?}");
         }
     }

@@ -229,7 +229,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_status_of_another_version_or_of_nothing_is_left_to_the_watch() {
-        let client = fake_api::client(|method, path| {
+        let client = fake_api::client(|method, path, _| {
             assert_eq!(method, "PUT");
             match path.rsplit('/').nth(1) {
                 Some("seen") => (200, json!({"metadata": {"resourceVersion": "8"}})),

@@ -141,7 +141,7 @@ mod tests {
     async fn what_is_told_again_is_counted_until_too_much_was_told() {
         let methods: Arc<Mutex<Vec<String>>> = Arc::default();
         let heard = Arc::clone(&methods);
-        let client = fake_api::client(move |method, _| {
+        let client = fake_api::client(move |method, _, _| {
             let mut heard = heard.lock().expect("no test has panicked");
             heard.push(method.to_owned());
             (200, json!({"metadata": {"name": "one"}}))

@@ -7,17 +7,23 @@ use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
 
-/// A client that is answered by method and path: a status, and a body.
+/// A client that is answered by method, path and body: a status, and a body.
 pub(crate) fn client(
-    answer: impl Fn(&str, &str) -> (u16, Value) + Clone + Send + 'static,
+    answer: impl Fn(&str, &str, &Value) -> (u16, Value) + Clone + Send + 'static,
 ) -> Client {
     let service = tower::service_fn(move |request: Request<Body>| {
-        let (code, body) = answer(request.method().as_str(), request.uri().path());
-        let mut response = Response::new(Body::from(body.to_string().into_bytes()));
-        if let Ok(status) = code.try_into() {
-            *response.status_mut() = status;
+        let answer = answer.clone();
+        async move {
+            let (head, body) = request.into_parts();
+            let body = body.collect_bytes().await.unwrap_or_default();
+            let body = serde_json::from_slice(&body).unwrap_or_default();
+            let (code, body) = answer(head.method.as_str(), head.uri.path(), &body);
+            let mut response = Response::new(Body::from(body.to_string().into_bytes()));
+            if let Ok(status) = code.try_into() {
+                *response.status_mut() = status;
+            }
+            Ok::<_, Infallible>(response)
         }
-        async move { Ok::<_, Infallible>(response) }
     });
     Client::new(service, "default")
 }

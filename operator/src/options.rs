@@ -21,7 +21,7 @@ pub struct Options {
     /// The folder of `tls.crt`, `tls.key`, and `path`: a word that only the API server knows.
     #[arg(long, env = "VRSKY_WARNINGS_FOLDER", value_name = "FOLDER")]
     pub warnings_folder: Option<PathBuf>,
-    /// Refuse there what no other object could cure, instead of warning.
+    /// Refuse there what no other object of whoever writes could cure, instead of warning.
     #[arg(long, env = "VRSKY_REFUSE", requires = "warnings")]
     pub refuse: bool,
     /// The operator's own namespace.

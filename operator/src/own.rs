@@ -259,7 +259,7 @@ mod tests {
             let text = serde_json::to_vec(keys).unwrap();
             json!({"keys.json": data_encoding::BASE64.encode(&text)})
         });
-        let client = fake_api::client(move |method, _| match (method, &files) {
+        let client = fake_api::client(move |method, _, _| match (method, &files) {
             ("GET", Some(files)) => {
                 let metadata = json!({"name": "vrsky-keys", "resourceVersion": "7"});
                 (200, json!({"metadata": metadata, "data": files}))

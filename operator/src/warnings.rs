@@ -16,6 +16,7 @@ use axum::routing::post;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use k8s_openapi::api::authentication::v1::UserInfo;
 use kube::core::DynamicObject;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::health::Health;
 use crate::kinds::Kind;
-use crate::refusals::Refusals;
+use crate::refusals::{Refusals, Write};
 
 pub use access::Access;
 
@@ -78,6 +79,7 @@ struct Review {
 #[serde(rename_all = "camelCase")]
 struct Request {
     uid: String,
+    user_info: UserInfo,
     object: DynamicObject,
     old_object: Option<DynamicObject>,
 }
@@ -146,13 +148,17 @@ async fn warn(State(asking): State<Asking>, body: Body) -> Response {
 impl Asking {
     /// The response of an `AdmissionReview`, but for `uid`. `None`: nobody knows anything.
     async fn answer(&self, request: Request) -> Option<Value> {
-        let Request {
-            object, old_object, ..
-        } = request;
+        let object = request.object;
         let name = object.types.as_ref()?.kind.as_str();
         let kind = Kind::OURS.into_iter().find(|kind| kind.name() == name)?;
+        let write = Write {
+            kind,
+            object: object.clone(),
+            before: request.old_object,
+            user: request.user_info,
+        };
         if let Some(refusals) = &self.refusals
-            && let Some(message) = refusals.refuse(kind, object.clone(), old_object).await
+            && let Some(message) = refusals.refuse(write).await
         {
             // Not `Invalid`: with `force`, Flux deletes what was answered so, and makes it anew.
             let status = json!({"code": 403, "reason": "Forbidden", "message": message});
@@ -193,7 +199,8 @@ mod tests {
             "metadata": {"name": "orders", "namespace": "acme"},
             "spec": {},
         });
-        let review = json!({"request": {"uid": "one", "operation": "CREATE", "object": object}});
+        let user = json!({"username": "ann", "groups": ["system:authenticated"]});
+        let review = json!({"request": {"uid": "one", "userInfo": user, "object": object}});
         Body::from(review.to_string())
     }
 

@@ -34,6 +34,37 @@ spec:
     orders: {topic: orders}
 ";
 
+/// A topic of globex, `levels`, that acme may read.
+pub const LEVELS: &str = r"
+apiVersion: vrsky.io/v1alpha1
+kind: Topic
+metadata: {name: levels, namespace: globex}
+spec:
+  contract: {fields: {id: string}}
+---
+apiVersion: vrsky.io/v1alpha1
+kind: Grant
+metadata: {name: levels-for-acme, namespace: globex}
+spec:
+  to: {tenant: acme}
+  topic: levels
+";
+
+/// The Flow `levels` in the namespace acme, which reads that topic with this filter.
+pub fn reader(filter: &str) -> String {
+    format!(
+        r"
+apiVersion: vrsky.io/v1alpha1
+kind: Flow
+metadata: {{name: levels, namespace: acme}}
+spec:
+  source: {{topic: globex/levels}}
+  steps: [{{filter: '{filter}'}}]
+  sinks: {{printed: {{connector: log}}}}
+"
+    )
+}
+
 /// The Flow `orders` in the namespace acme, with these steps (YAML in one line). It insists for longer
 /// than any story refuses.
 pub fn flow(receiver: &Receiver, steps: &str) -> String {

@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use vrsky_e2e::chart::NAMESPACE;
 use vrsky_e2e::installed::{Installed, SOON, condition};
+use vrsky_e2e::warehouse;
 
 fn flow(name: &str, map: &str) -> String {
     format!(
@@ -112,6 +113,24 @@ spec: {from: webhook}
     kubectl
         .run(&["delete", "-n", "acme", "connector.vrsky.io/webhook"])
         .unwrap();
+
+    // An editor of acme's changes nothing of globex: to them, what it shares is as it is. The platform's
+    // people may bring another version of it a moment later.
+    installed.tenant("globex", "").unwrap();
+    kubectl.apply(warehouse::LEVELS).unwrap();
+    let misfit = warehouse::reader(".idd != \"\"");
+    let warned = || {
+        let said = warnings(&installed, &misfit, &["--dry-run=server"]);
+        said.contains("Warning: error[VRS0404]").then_some(())
+    };
+    assert_eq!(vrsky_e2e::until(SOON, warned).await, Some(()));
+    let editor = kubectl.as_person("ann", "edit", "acme").unwrap();
+    let refused = editor.try_apply(&misfit).unwrap_err().to_string();
+    let place = "denied the request: error[VRS0404] spec.steps[0].filter: ";
+    assert!(refused.contains(place), "{refused}");
+    let fit = warehouse::reader(".id != \"\"");
+    editor.apply(&fit).unwrap();
+    installed.ready("acme", "flow/levels").await.unwrap();
 
     // Every pod reaches the port; who does not know the path learns nothing.
     let address = installed.service(NAMESPACE, "vrsky-operator").unwrap();

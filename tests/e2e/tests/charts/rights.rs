@@ -10,6 +10,14 @@ use crate::{compare, objects};
 /// One rule of a role: where, which resources, which names, which verbs.
 type Right = (String, String, String, String);
 
+/// What Helm makes of every option that gives rights.
+fn all() -> Vec<Value> {
+    let set = "purge=true,admission.warnings.enabled=true,admission.warnings.refuse=true,\
+               webhooks.url=https://a.example,webhooks.ingress.enabled=true,\
+               webhooks.httpRoute.enabled=true,webhooks.httpRoute.parentRefs[0].name=a";
+    objects(&["--set", set])
+}
+
 /// The texts of a list.
 fn words(list: &Value) -> Vec<&str> {
     let list = list.as_array().into_iter().flatten();
@@ -51,12 +59,12 @@ fn rights(objects: &[Value]) -> BTreeMap<String, Vec<Right>> {
 
 #[test]
 fn the_page_of_rights_is_the_charts() {
-    let found = rights(&objects(&["--set", "purge=true"]));
+    let found = rights(&all());
     let mut page = "# Rights\n\nGenerated from the chart; `UPDATE=1 cargo test -p vrsky-e2e --test charts` rewrites it. A change of this page is a change of what VRSky may do in a cluster: review it as such.\n".to_owned();
     let about = BTreeMap::from([
         (
             "vrsky-operator",
-            "The operator. Admission policies bound it further: to objects with its own names and labels, outside the cluster's namespaces, and to metadata alone in what tenants wrote. `create` with a name holds for server-side apply, which names what it creates.",
+            "The operator. Admission policies bound it further: to objects with its own names and labels, outside the cluster's namespaces, and to metadata alone in what tenants wrote. `create` with a name holds for server-side apply, which names what it creates. Some it has only where an option asks for it: `create` and `patch` of ingresses with `webhooks.ingress`, of httproutes with `webhooks.httpRoute`; and with `admission.warnings.refuse` that of subjectaccessreviews, which are questions about other people's rights and store nothing.",
         ),
         (
             "vrsky-uninstall",
@@ -94,20 +102,20 @@ fn the_page_of_rights_is_the_charts() {
 
 #[test]
 fn nobody_gets_a_wildcard_and_secrets_are_named_one_by_one() {
-    let found = rights(&objects(&["--set", "purge=true"]));
-    let all = || {
+    let found = rights(&all());
+    let each = || {
         found
             .iter()
             .flat_map(|(role, list)| list.iter().map(move |it| (role, it)))
     };
-    for (role, (_, resource, names, verbs)) in all() {
+    for (role, (_, resource, names, verbs)) in each() {
         let text = format!("{resource} {names} {verbs}");
         assert!(!text.contains('*'), "{role}: {text}");
         for verb in ["escalate", "bind", "impersonate"] {
             assert!(!verbs.contains(verb), "{role}: {text}");
         }
     }
-    let secrets: Vec<String> = all()
+    let secrets: Vec<String> = each()
         .filter(|(_, (_, resource, _, _))| resource == "secrets")
         .map(|(role, (place, _, names, verbs))| format!("{role} {place} [{names}] {verbs}"))
         .collect();
@@ -119,7 +127,7 @@ fn nobody_gets_a_wildcard_and_secrets_are_named_one_by_one() {
             "vrsky-operator in vrsky-system [vrsky-keys] get, update",
         ]
     );
-    let bindings: BTreeSet<String> = objects(&["--set", "purge=true"])
+    let bindings: BTreeSet<String> = all()
         .iter()
         .filter(|it| it["roleRef"].is_object())
         .map(|it| {

@@ -1,5 +1,6 @@
 //! `git push` → Flux → Ready; a broken commit makes the Kustomization fail at once, and what ran keeps
-//! running; a revert heals it. Where the platform refuses, its own message says why. With Flux's own controllers, as a tenant with the rights of `edit`.
+//! running; a revert heals it. Where the platform refuses, its own message says why. With Flux's own
+//! controllers, as a tenant with the rights of `edit`.
 #![allow(
     clippy::similar_names,
     clippy::unwrap_used,
@@ -44,13 +45,27 @@ async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
             .unwrap_or_else(|error| panic!("{error}\n{}", flux.logs()))
     };
 
+    let is_ready = async |commit: &str| {
+        let kustomization = tried(commit).await;
+        let ready = condition(&kustomization, "Ready");
+        assert_eq!(ready["status"], "True", "{ready:#}\n{}", flux.logs());
+    };
+    let fails = async |commit: &str, why: &[&str]| {
+        let kustomization = tried(commit).await;
+        let ready = condition(&kustomization, "Ready");
+        assert_eq!(ready["status"], "False", "{ready:#}");
+        let message = ready["message"].as_str().unwrap();
+        for part in why {
+            assert!(message.contains(part), "{message}");
+        }
+        ready["reason"].clone()
+    };
+
     // Pushed: the Kustomization is ready, and by then messages flow.
     let first = warehouse::version(&scene.receiver, "1");
     let commit = repository.push("orders.yaml", &first).await.unwrap();
     scene.synchronise(&sync(repository)).unwrap();
-    let kustomization = tried(&commit).await;
-    let ready = condition(&kustomization, "Ready");
-    assert_eq!(ready["status"], "True", "{ready:#}\n{}", flux.logs());
+    is_ready(&commit).await;
     let flow_now = kubectl.get(&["-n", "acme", "flow/orders"]).unwrap();
     assert_eq!(condition(&flow_now, "Ready")["status"], "True");
     scene.pass(0..100).await.unwrap();
@@ -59,13 +74,8 @@ async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
     // Flow says why; the first version runs on.
     let wrong = warehouse::version(&scene.receiver, ".versoin");
     let commit = repository.push("orders.yaml", &wrong).await.unwrap();
-    let kustomization = tried(&commit).await;
-    let ready = condition(&kustomization, "Ready");
-    assert_eq!(ready["status"], "False", "{ready:#}");
-    assert_eq!(ready["reason"], "HealthCheckFailed");
-    let message = ready["message"].as_str().unwrap();
-    assert!(message.contains("failed early"), "{message}");
-    assert!(message.contains("Flow/acme/orders"), "{message}");
+    let reason = fails(&commit, &["failed early", "Flow/acme/orders"]).await;
+    assert_eq!(reason, "HealthCheckFailed");
     let flow_now = kubectl.get(&["-n", "acme", "flow/orders"]).unwrap();
     let found = &flow_now["status"]["diagnostics"][0];
     assert_eq!(found["code"], "VRS0402", "{flow_now:#}");
@@ -85,44 +95,34 @@ async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
 
     // Reverted: healed.
     let commit = repository.revert().await.unwrap();
-    let kustomization = tried(&commit).await;
-    let ready = condition(&kustomization, "Ready");
-    assert_eq!(ready["status"], "True", "{ready:#}\n{}", flux.logs());
+    is_ready(&commit).await;
 
     // A shape that the kinds do not have is refused before anything is written, with its place.
     let shapeless = first.replace("  steps:", "  stpes:");
     let commit = repository.push("orders.yaml", &shapeless).await.unwrap();
-    let kustomization = tried(&commit).await;
-    let message = condition(&kustomization, "Ready")["message"]
-        .as_str()
-        .unwrap();
-    assert!(message.contains("spec.stpes"), "{message}");
+    fails(&commit, &["spec.stpes"]).await;
     let commit = repository.revert().await.unwrap();
-    let kustomization = tried(&commit).await;
-    assert_eq!(condition(&kustomization, "Ready")["status"], "True");
+    is_ready(&commit).await;
 
     // Where the platform refuses what no other object could cure, Flux's own message says why.
     scene.refuse(&wrong).await.unwrap();
     let commit = repository.push("orders.yaml", &wrong).await.unwrap();
-    let kustomization = tried(&commit).await;
-    let ready = condition(&kustomization, "Ready");
-    assert_eq!(ready["status"], "False", "{ready:#}");
-    let message = ready["message"].as_str().unwrap();
-    for part in [
-        "Flow/acme/orders",
-        "error[VRS0402] spec.steps[0].map: ",
-        ".versoin",
-    ] {
-        assert!(message.contains(part), "{message}");
-    }
+    let place = "error[VRS0402] spec.steps[0].map: ";
+    fails(&commit, &["Flow/acme/orders", place, ".versoin"]).await;
     let commit = repository.revert().await.unwrap();
-    let kustomization = tried(&commit).await;
-    assert_eq!(condition(&kustomization, "Ready")["status"], "True");
+    is_ready(&commit).await;
+    // What does not fit another tenant's topic, neither: no commit of acme's brings another version of it.
+    installed.tenant("globex", "").unwrap();
+    kubectl.apply(warehouse::LEVELS).unwrap();
+    let reader = [".idd", ".id"].map(|field| warehouse::reader(&format!("{field} != \"\"")));
+    let commit = repository.push("levels.yaml", &reader[0]).await.unwrap();
+    let place = "error[VRS0404] spec.steps[0].filter: ";
+    fails(&commit, &["Flow/acme/levels", place, ".idd"]).await;
+    let commit = repository.push("levels.yaml", &reader[1]).await.unwrap();
+    is_ready(&commit).await;
     // What lacks what the same commit brings is no mistake.
     let commit = repository.push("shop.yaml", warehouse::SHOP).await.unwrap();
-    let kustomization = tried(&commit).await;
-    let ready = condition(&kustomization, "Ready");
-    assert_eq!(ready["status"], "True", "{ready:#}\n{}", flux.logs());
+    is_ready(&commit).await;
 
     // Deleted with its sync: pruned, by the tenant's own rights.
     kubectl
