@@ -34,19 +34,18 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 fn operator() -> anyhow::Result<()> {
-    let test = ["test", "-p", "vrsky-operator", "--test", "crash", "--"];
+    let test = ["test", "--workspace", "--test", "crash", "--"];
     let points = ["points::", "--nocapture"];
     step::run(cargo(&[&test[..], &points].concat()).env("VRSKY_CRASH_POINTS", "all"))
 }
 
 /// The story and its ledger.
 fn runtime(arguments: &Arguments) -> anyhow::Result<()> {
-    step::build_product(&[])?;
+    step::build_product()?;
     step::run(
         cargo(&[
             "test",
-            "-p",
-            "vrsky-e2e",
+            "--workspace",
             "--test",
             "kill_runtime",
             "--",

@@ -13,7 +13,7 @@ use crate::step;
 /// Builds what is needed, then tells the story.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     setup::nats_server()?;
-    step::build_product(&[])?;
+    step::build_product()?;
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(story::tell(arguments))
 }

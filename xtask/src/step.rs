@@ -45,11 +45,17 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
-/// Builds the product: the command and the runtime together, since cargo would build what they share
-/// anew for each alone. `options` are cargo's, such as `--release`.
-pub(crate) fn build_product(options: &[&str]) -> anyhow::Result<()> {
-    let words = ["build", "-p", "vrsky", "-p", "vrsky-runtime"];
-    run(cargo(&words).args(options))
+/// Builds the product, with the features that the whole workspace is built with: nothing is compiled
+/// again for its tests.
+pub(crate) fn build_product() -> anyhow::Result<()> {
+    let product = ["--bin", "vrsky", "--bin", "vrsky-runtime"];
+    run(cargo(&["build", "--workspace"]).args(product))
+}
+
+/// Builds packages as images have them: optimised, and with their own features alone.
+pub(crate) fn build_optimised(packages: &[&str]) -> anyhow::Result<()> {
+    let packages = packages.iter().flat_map(|package| ["-p", package]);
+    run(cargo(&["build", "--release"]).args(packages))
 }
 
 /// Runs a command to its end; its output is for the person who looks.

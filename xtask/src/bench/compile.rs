@@ -33,7 +33,7 @@ struct Run {
 /// Generates, builds, measures.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     println!("building vrsky, optimised");
-    step::build_product(&["--release"])?;
+    step::build_optimised(&["vrsky", "vrsky-runtime"])?;
     let binary = release("vrsky")?;
     let folder = Folder::empty()?;
     generate(&folder, arguments)?;

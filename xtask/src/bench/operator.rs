@@ -58,17 +58,7 @@ struct Run {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     setup::nats_server()?;
     setup::api_server()?;
-    println!("building, optimised");
-    let product = [
-        "build",
-        "--release",
-        "--quiet",
-        "-p",
-        "vrsky-operator",
-        "-p",
-        "vrsky-runtime",
-    ];
-    step::run(&mut step::cargo(&product))?;
+    step::build_optimised(&["vrsky-operator", "vrsky-runtime"])?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let nats = setup::nats_server()?;
     let python = setup::python("mq-bridge")?;
     println!("building vrsky and vrsky-runtime, optimised");
-    step::build_product(&["--release"])?;
+    step::build_optimised(&["vrsky", "vrsky-runtime"])?;
     let runners = [
         Runner::vrsky(&release("vrsky")?, &release("vrsky-runtime")?, 1)?,
         Runner::mq_bridge(&python)?,

@@ -54,7 +54,7 @@ struct Limit(PathBuf);
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let nats = setup::nats_server()?;
     println!("building vrsky and vrsky-runtime, optimised");
-    step::build_product(&["--release"])?;
+    step::build_optimised(&["vrsky", "vrsky-runtime"])?;
     let (compiler, program) = (release("vrsky")?, release("vrsky-runtime")?);
     let runners = PODS.map(|pods| Runner::vrsky(&compiler, &program, pods));
     let runners: Vec<Runner> = runners.into_iter().collect::<anyhow::Result<_>>()?;
