@@ -32,3 +32,14 @@ pub(crate) fn client(
 pub(crate) fn refused(code: u16, reason: &str) -> (u16, Value) {
     (code, json!({"code": code, "reason": reason}))
 }
+
+/// The answer to who lists objects.
+pub(crate) fn list(items: &Value) -> (u16, Value) {
+    let list = json!({
+        "apiVersion": "meta.k8s.io/v1",
+        "kind": "List",
+        "metadata": {},
+        "items": items,
+    });
+    (200, list)
+}

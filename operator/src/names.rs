@@ -60,6 +60,11 @@ pub const OFFERS: &str = "vrsky-grants";
 /// The Tenant's ResourceQuota and LimitRange in each of its namespaces.
 pub const COMPUTE: &str = "vrsky-tenant";
 
+/// Whether this value of [`RECONCILE`] pauses.
+pub fn pauses(reconcile: Option<&str>) -> bool {
+    reconcile == Some("disabled")
+}
+
 /// The name of the Ingress, or HTTPRoute, of a flow's webhook.
 pub fn way_in(flow: &vrsky_plan::FlowId) -> String {
     format!("vrsky-flow-{}", flow.name())

@@ -122,13 +122,7 @@ pub(crate) mod tests {
             };
             let items = connectors.iter();
             let items = items.map(|name| json!({"metadata": {"name": name}}));
-            let list = json!({
-                "apiVersion": "meta.k8s.io/v1",
-                "kind": "PartialObjectMetadataList",
-                "metadata": {},
-                "items": items.collect::<Vec<_>>(),
-            });
-            (200, list)
+            fake_api::list(&items.collect())
         });
         Refusals::new(client)
     }

@@ -139,7 +139,7 @@ impl Seen {
 
     /// Whether its reconciliation is paused.
     pub fn is_paused(&self) -> bool {
-        self.annotation(names::RECONCILE) == Some("disabled")
+        names::pauses(self.annotation(names::RECONCILE))
     }
 
     /// An annotation of VRSky's.

@@ -80,7 +80,11 @@ async fn fixed(
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
     };
     let mut list = objects.list(&ListParams::default()).await.ok()?;
-    list.items.retain(|object| !is_paused(object));
+    // What counts of a paused one is what it said before, which the leader alone knows.
+    list.items.retain(|object| {
+        let reconcile = object.annotations().get(names::RECONCILE);
+        !names::pauses(reconcile.map(String::as_str))
+    });
     Some(list.items)
 }
 
@@ -98,12 +102,6 @@ fn namespaces(tenant: &DynamicObject) -> impl Iterator<Item = &str> {
 fn document(kind: Kind, object: &DynamicObject) -> Document {
     let origin = Key::of(kind, &object.metadata).origin();
     Document::new(origin, index::document(kind, object))
-}
-
-/// Then what counts is what it said before, which the leader alone knows.
-fn is_paused(object: &DynamicObject) -> bool {
-    let reconcile = object.annotations().get(names::RECONCILE);
-    reconcile.is_some_and(|reconcile| reconcile == "disabled")
 }
 
 #[cfg(test)]
@@ -147,13 +145,7 @@ mod tests {
                 "/apis/vrsky.io/v1alpha1/namespaces/acme/connectors" => json!([]),
                 _ => return fake_api::refused(404, "NotFound"),
             };
-            let list = json!({
-                "apiVersion": "vrsky.io/v1alpha1",
-                "kind": "List",
-                "metadata": {},
-                "items": items,
-            });
-            (200, list)
+            fake_api::list(&items)
         });
         Refusals::new(client)
     }
