@@ -60,7 +60,12 @@ impl Operator {
                 None => self.changes.remove(&key),
             };
         }
-        let written = self.writer.statuses(&writes).await;
+        // Flows first: who waits for a Topic to be of this generation finds its flows judged by it, too.
+        writes.sort_by_key(|(key, _, _)| key.kind != Kind::Flow);
+        let flows = writes.partition_point(|(key, _, _)| key.kind == Kind::Flow);
+        let (flows, others) = writes.split_at(flows);
+        let mut written = self.writer.statuses(flows).await;
+        written.extend(self.writer.statuses(others).await);
         let mut told = BTreeSet::new();
         let mut is_done = true;
         for ((key, _, wanted), written) in writes.into_iter().zip(written) {

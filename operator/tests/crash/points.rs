@@ -88,12 +88,10 @@ async fn a_crash_at_any_write_changes_nothing_of_the_end() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revocation_that_failed_is_not_told_as_done() {
-    let scenarios = scenarios::all();
-    let scenario = scenarios.iter().find(|it| it.name == "grant revoked");
-    let scenario = scenario.unwrap();
+    let scenario = scenario("grant revoked");
     let folder = tempfile::tempdir().unwrap();
     let mut lane = Lane::new(&Keys::generate().unwrap()).await;
-    let start = prepare(&mut lane, scenario, folder.path()).await;
+    let start = prepare(&mut lane, &scenario, folder.path()).await;
     let path = "/apis/vrsky.io/v1alpha1/namespaces/acme/grants/orders-for-globex";
     // The consumer's end, the account's, the source's.
     for at in 1..=3 {
@@ -124,6 +122,35 @@ async fn a_revocation_that_failed_is_not_told_as_done() {
         life.kill().await;
         assert_eq!(told, ["before", "Revoking", "Ready Revoked"], "write {at}");
     }
+}
+
+/// Who waits for a Topic to be of a generation may look at its flows then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_is_told_of_after_its_flows() {
+    let scenario = scenario("topic changed under its flows");
+    let folder = tempfile::tempdir().unwrap();
+    let mut lane = Lane::new(&Keys::generate().unwrap()).await;
+    let start = prepare(&mut lane, &scenario, folder.path()).await;
+    lane.put_back(&start).await;
+    let life = lane.start();
+    life.ready().await;
+    life.gate.forget();
+    scenario.change.iter().for_each(|edit| lane.edit(edit));
+    life.wrote("a topic has changed").await;
+    life.quiet(QUIET).await;
+    let writes = life.gate.writes();
+    life.kill().await;
+    let told = |object: &str| {
+        let path = format!("namespaces/acme/{object}/status");
+        let told = writes.iter().position(|it| it.ends_with(&path));
+        told.unwrap_or_else(|| panic!("{object}: {writes:#?}"))
+    };
+    assert!(told("flows/shop") < told("topics/orders"), "{writes:#?}");
+}
+
+fn scenario(name: &str) -> Scenario {
+    let mut scenarios = scenarios::all().into_iter();
+    scenarios.find(|it| it.name == name).unwrap()
 }
 
 async fn try_scenario(keys: &Keys, scenario: &Scenario, step: usize, seen: &Mutex<Seen>) {

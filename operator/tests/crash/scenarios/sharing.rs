@@ -31,6 +31,14 @@ pub(super) fn all() -> Vec<Scenario> {
             )],
         ),
         scenario(
+            "topic changed under its flows",
+            shared,
+            vec![Edit::Merge(
+                ORDERS,
+                json!({"spec": {"contract": {"fields": {"total": "string"}}}}),
+            )],
+        ),
+        scenario(
             "topic deleted under its flows",
             shared,
             vec![Edit::Delete(ORDERS)],
