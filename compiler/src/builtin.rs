@@ -35,7 +35,7 @@ pub(crate) static BUILTINS: LazyLock<BTreeMap<String, Builtin>> = LazyLock::new(
 });
 
 /// Whether a connector of this name takes the place of a builtin one.
-pub fn hides_builtin(name: &str) -> bool {
+pub(crate) fn hides_builtin(name: &str) -> bool {
     BUILTINS.contains_key(name)
 }
 

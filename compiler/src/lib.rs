@@ -9,7 +9,6 @@
 //! text      who, what      what is wrong, what is proved      plan
 //! ```
 
-mod alone;
 mod body;
 mod builtin;
 mod check;
@@ -34,8 +33,6 @@ pub mod codes;
 pub mod diagnostic;
 pub mod world;
 
-pub use alone::{alone, beside};
-pub use builtin::hides_builtin;
 pub use compile::{Compiled, Compiler, compile};
 pub use diagnostic::{Code, Diagnostic, Help, Label, ObjectName, Patch, Severity};
 pub use place::locate;

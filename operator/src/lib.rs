@@ -25,7 +25,6 @@ mod packed;
 pub mod pods;
 pub mod ready;
 pub mod reconcile;
-pub mod refusals;
 pub mod reports;
 pub mod run;
 pub mod status;

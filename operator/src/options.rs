@@ -15,15 +15,13 @@ pub struct Options {
     /// Where `/healthz`, `/readyz` and `/metrics` are served.
     #[arg(long, env = "VRSKY_LISTEN", default_value = "127.0.0.1:8081")]
     pub listen: SocketAddr,
-    /// Where warnings at `kubectl apply` are served, over TLS. Without it they are not.
+    /// Where the API server asks what is wrong, over TLS: for warnings at `kubectl apply`, and for Flux's
+    /// Kustomizations. Without it, nobody is asked.
     #[arg(long, env = "VRSKY_WARNINGS", requires = "warnings_folder")]
     pub warnings: Option<SocketAddr>,
     /// The folder of `tls.crt`, `tls.key`, and `path`: a word that only the API server knows.
     #[arg(long, env = "VRSKY_WARNINGS_FOLDER", value_name = "FOLDER")]
     pub warnings_folder: Option<PathBuf>,
-    /// Refuse there what no other object of whoever writes could cure, instead of warning.
-    #[arg(long, env = "VRSKY_REFUSE", requires = "warnings")]
-    pub refuse: bool,
     /// The operator's own namespace.
     #[arg(long, env = "VRSKY_NAMESPACE", default_value = "vrsky-system")]
     pub namespace: String,

@@ -13,7 +13,6 @@ use crate::health::{self, Health};
 use crate::leader;
 use crate::operator::Operator;
 use crate::options::{Command, Options};
-use crate::refusals::Refusals;
 use crate::warnings::{self, Asking, Question};
 use crate::{own, ready, uninstall};
 
@@ -79,7 +78,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
             let asking = Asking {
                 questions,
                 health: Arc::clone(&health),
-                refusals: options.refuse.then(|| Refusals::new(client.clone())),
+                client: client.clone(),
             };
             Some(warnings::serve(listener, access, asking))
         }

@@ -23,7 +23,7 @@ mod flow;
 mod grant;
 mod plain;
 
-pub use diagnostics::{refusal, warnings};
+pub use diagnostics::warnings;
 pub use flow::{flow, next_flow_change};
 pub use grant::grant;
 pub use hearing::{MAX_AGE, is_behind, runs};

@@ -1,8 +1,10 @@
-//! Warnings at `kubectl apply`: a validating webhook that says what the compiler would, and admits
-//! everything, but for what [`Refusals`] are asked for. Nothing depends on it: a repository is applied in
-//! any order, and what runs is not disturbed by an invalid object anyway.
+//! What is wrong, where people look: a validating webhook that says at `kubectl apply` what the compiler
+//! would, and a mutating one that has Flux's Kustomizations say why they fail. Both admit everything, and
+//! nothing depends on them: a repository is applied in any order, and what runs is not disturbed by an
+//! invalid object anyway.
 
 mod access;
+mod kustomization;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +15,11 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use data_encoding::BASE64;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use k8s_openapi::api::authentication::v1::UserInfo;
+use kube::Client;
 use kube::core::DynamicObject;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,7 +30,6 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::health::Health;
 use crate::kinds::Kind;
-use crate::refusals::{Refusals, Write};
 
 pub use access::Access;
 
@@ -65,8 +67,8 @@ pub struct Asking {
     pub questions: mpsc::Sender<Question>,
     /// Whether this operator knows anything.
     pub health: Arc<Health>,
-    /// `None`: everything is admitted.
-    pub refusals: Option<Refusals>,
+    /// For objects that a Kustomization names.
+    pub client: Client,
 }
 
 /// The part of an `AdmissionReview` (admission.k8s.io/v1) that is read.
@@ -76,12 +78,9 @@ struct Review {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Request {
     uid: String,
-    user_info: UserInfo,
     object: DynamicObject,
-    old_object: Option<DynamicObject>,
 }
 
 /// Serves until it is dropped. A certificate that was renewed counts from the next connection on.
@@ -119,11 +118,33 @@ async fn connection(stream: TcpStream, tls: TlsAcceptor, router: Router) {
 }
 
 fn router(path: &str, asking: Asking) -> Router {
-    let path = format!("/warn/{path}");
-    Router::new().route(&path, post(warn)).with_state(asking)
+    Router::new()
+        .route(&format!("/warn/{path}"), post(warn))
+        .route(&format!("/explain/{path}"), post(explain))
+        .with_state(asking)
 }
 
+/// Warns of what is about to be stored, an object of ours.
 async fn warn(State(asking): State<Asking>, body: Body) -> Response {
+    answer(body, async |object| asking.warnings(object).await).await
+}
+
+/// Has what is about to be stored, the status of a Kustomization, say why.
+async fn explain(State(asking): State<Asking>, body: Body) -> Response {
+    let patch = async |object| {
+        let patch = kustomization::explain(&asking.client, &object).await;
+        let patch = BASE64.encode(Value::from(patch).to_string().as_bytes());
+        Some(json!({"allowed": true, "patchType": "JSONPatch", "patch": patch}))
+    };
+    answer(body, patch).await
+}
+
+/// Answers an `AdmissionReview` by the response for its object, but for `uid`. Everything is admitted, and
+/// nothing is said where nobody knows in time.
+async fn answer(
+    body: Body,
+    response: impl AsyncFnOnce(DynamicObject) -> Option<Value>,
+) -> Response {
     // One that trickles would hold its connection.
     let Ok(Ok(body)) = timeout(PATIENCE, to_bytes(body, LARGEST)).await else {
         return (StatusCode::BAD_REQUEST, "too large or too slow\n").into_response();
@@ -131,11 +152,9 @@ async fn warn(State(asking): State<Asking>, body: Body) -> Response {
     let Ok(Review { request }) = serde_json::from_slice(&body) else {
         return (StatusCode::BAD_REQUEST, "no AdmissionReview\n").into_response();
     };
-    let uid = request.uid.clone();
-    // Nothing is said, where nobody knows in time.
-    let answer = timeout(PATIENCE, asking.answer(request)).await;
-    let mut response = answer.ok().flatten().unwrap_or(json!({"allowed": true}));
-    response["uid"] = json!(uid);
+    let response = timeout(PATIENCE, response(request.object)).await;
+    let mut response = response.ok().flatten().unwrap_or(json!({"allowed": true}));
+    response["uid"] = json!(request.uid);
     let answer = json!({
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
@@ -146,25 +165,10 @@ async fn warn(State(asking): State<Asking>, body: Body) -> Response {
 }
 
 impl Asking {
-    /// The response of an `AdmissionReview`, but for `uid`. `None`: nobody knows anything.
-    async fn answer(&self, request: Request) -> Option<Value> {
-        let object = request.object;
+    /// What the compiler says. One that stands by knows nothing.
+    async fn warnings(&self, object: DynamicObject) -> Option<Value> {
         let name = object.types.as_ref()?.kind.as_str();
         let kind = Kind::OURS.into_iter().find(|kind| kind.name() == name)?;
-        let write = Write {
-            kind,
-            object: object.clone(),
-            before: request.old_object,
-            user: request.user_info,
-        };
-        if let Some(refusals) = &self.refusals
-            && let Some(message) = refusals.refuse(write).await
-        {
-            // Not `Invalid`: with `force`, Flux deletes what was answered so, and makes it anew.
-            let status = json!({"code": 403, "reason": "Forbidden", "message": message});
-            return Some(json!({"allowed": false, "status": status}));
-        }
-        // One that stands by knows nothing more.
         if !self.health.is_leading() {
             return None;
         }
@@ -187,10 +191,11 @@ mod tests {
     use axum::body::{Body, to_bytes};
     use axum::extract::State;
     use axum::http::StatusCode;
+    use axum::response::Response;
     use serde_json::{Value, json};
 
-    use super::{Asking, Health, LARGEST, Question, channel, warn};
-    use crate::refusals::tests::refusals;
+    use super::{Asking, Health, LARGEST, Question, channel, explain, warn};
+    use crate::fake_api;
 
     fn review() -> Body {
         let object = json!({
@@ -199,13 +204,24 @@ mod tests {
             "metadata": {"name": "orders", "namespace": "acme"},
             "spec": {},
         });
-        let user = json!({"username": "ann", "groups": ["system:authenticated"]});
-        let review = json!({"request": {"uid": "one", "userInfo": user, "object": object}});
+        let review = json!({"request": {"uid": "one", "object": object}});
         Body::from(review.to_string())
     }
 
+    /// One that stands by, and that nobody hears.
+    fn asking() -> Asking {
+        Asking {
+            questions: channel().0,
+            health: Arc::default(),
+            client: fake_api::client(|_, _, _| fake_api::refused(404, "NotFound")),
+        }
+    }
+
     async fn response(asking: Asking, body: Body) -> (StatusCode, Value) {
-        let response = warn(State(asking), body).await;
+        read(warn(State(asking), body).await).await
+    }
+
+    async fn read(response: Response) -> (StatusCode, Value) {
         let status = response.status();
         let body = to_bytes(response.into_body(), 1 << 20).await;
         let body = serde_json::from_slice(&body.unwrap_or_default()).unwrap_or_default();
@@ -219,7 +235,7 @@ mod tests {
         let asking = Asking {
             questions,
             health: Arc::clone(&health),
-            refusals: None,
+            ..asking()
         };
         // It stands by: nobody is asked.
         let (status, answer) = response(asking.clone(), review()).await;
@@ -242,33 +258,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_stands_by_refuses_too_what_nothing_could_cure() {
-        let (questions, _asked) = channel();
-        let asking = Asking {
-            questions,
-            health: Arc::default(),
-            refusals: Some(refusals(Some(&[]))),
-        };
-        let (status, answer) = response(asking, review()).await;
+    async fn who_stands_by_explains_too() {
+        let kustomization = json!({
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+            "kind": "Kustomization",
+            "metadata": {"name": "flows", "namespace": "acme"},
+        });
+        let review = json!({"request": {"uid": "one", "object": kustomization}});
+        let body = Body::from(review.to_string());
+        let answer = explain(State(asking()), body).await;
+        let (status, answer) = read(answer).await;
         assert_eq!(status, StatusCode::OK);
-        let response = &answer["response"];
-        assert_eq!(response["uid"], "one");
-        assert_eq!(response["allowed"], false);
-        // Of a 422 or a 409, Flux makes a deletion where it may.
-        assert_eq!(response["status"]["code"], 403);
-        let message = response["status"]["message"].as_str().unwrap_or_default();
-        assert!(message.starts_with("error[VRS0104] spec"), "{message}");
+        // An empty patch.
+        let response =
+            json!({"uid": "one", "allowed": true, "patchType": "JSONPatch", "patch": "W10="});
+        assert_eq!(answer["response"], response);
     }
 
     #[tokio::test]
     async fn what_is_no_review_is_refused() {
-        let (questions, _asked) = channel();
-        let health = Arc::default();
-        let asking = Asking {
-            questions,
-            health,
-            refusals: None,
-        };
+        let asking = asking();
         let large = " ".repeat(LARGEST + 1);
         for body in ["{}", "{", large.as_str()] {
             let (status, _) = response(asking.clone(), Body::from(body.to_owned())).await;

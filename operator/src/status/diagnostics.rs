@@ -27,22 +27,8 @@ pub(super) fn listed(found: &[&Diagnostic]) -> Vec<status::Diagnostic> {
 
 /// Lines for who is about to write the object: a few, each as long as the API server passes on.
 pub fn warnings(found: &[&Diagnostic]) -> Vec<String> {
-    let lines = lines(found, MAX_WARNING).map(|mut line| {
-        line.truncate(line.floor_char_boundary(MAX_WARNING_BYTES));
-        line
-    });
-    lines.collect()
-}
-
-/// Why an object was not written, in lines. No status says it, too.
-pub fn refusal(found: &[&Diagnostic]) -> String {
-    lines(found, MAX_MESSAGE).collect::<Vec<_>>().join("\n")
-}
-
-/// The gravest, each in so many characters.
-fn lines(found: &[&Diagnostic], longest: usize) -> impl Iterator<Item = String> {
     let listed = listed(found).into_iter().take(MAX_WARNINGS);
-    listed.map(move |one| {
+    let lines = listed.map(|one| {
         let severity = match one.severity {
             status::Severity::Error => "error",
             status::Severity::Unverifiable => "unverifiable",
@@ -54,8 +40,11 @@ fn lines(found: &[&Diagnostic], longest: usize) -> impl Iterator<Item = String> 
             path => format!(" {path}"),
         };
         let line = format!("{severity}[{}]{place}: {}", one.code, one.message);
-        one_line(&line, longest)
-    })
+        let mut line = one_line(&line, MAX_WARNING);
+        line.truncate(line.floor_char_boundary(MAX_WARNING_BYTES));
+        line
+    });
+    lines.collect()
 }
 
 /// One sentence about the first of `errors`, for a condition.

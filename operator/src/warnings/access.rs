@@ -66,6 +66,7 @@ mod tests {
 
     use super::super::{Asking, channel, serve};
     use super::*;
+    use crate::fake_api;
 
     /// A certificate for `localhost` that vouches for itself, with its key.
     fn certify(folder: &Path) {
@@ -107,7 +108,7 @@ mod tests {
         let asking = Asking {
             questions,
             health: Arc::default(),
-            refusals: None,
+            client: fake_api::client(|_, _, _| fake_api::refused(404, "NotFound")),
         };
         let serving = tokio::spawn(serve(listener, access, asking));
         let is_trusted = async |client: &TlsConnector| {

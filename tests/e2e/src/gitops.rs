@@ -161,16 +161,6 @@ impl Scene {
         anyhow::ensure!(other.is_none(), "another version: {other:?}");
         Ok(())
     }
-
-    /// From now on the platform refuses what no other object could cure, as this is.
-    pub async fn refuse(&self, wrong: &str) -> anyhow::Result<()> {
-        let refusing = "--set=admission.warnings.enabled=true,admission.warnings.refuse=true";
-        self.installed.install(&[refusing])?;
-        let kubectl = self.installed.kubectl();
-        let is_refused = || kubectl.try_apply(wrong).is_err().then_some(());
-        let refused = crate::until(SOON, is_refused).await;
-        refused.context("what is wrong is still applied")
-    }
 }
 
 /// What `vrsky tenant bootstrap acme` prints for `by` (`--flux`, `--argocd`) and a repository.

@@ -53,13 +53,7 @@ impl Kubectl {
         output_of(self.command().args(["apply", "-f", "-"]), manifests)
     }
 
-    /// What the API server would answer; nothing is stored.
-    pub fn try_apply(&self, manifests: &str) -> anyhow::Result<String> {
-        let arguments = ["apply", "--dry-run=server", "-f", "-"];
-        output_of(self.command().args(arguments), manifests)
-    }
-
-    /// Applies manifests that name no namespace.
+    /// The same, for manifests that name no namespace.
     pub fn apply_in(&self, namespace: &str, manifests: &str) -> anyhow::Result<String> {
         let arguments = ["apply", "-n", namespace, "-f", "-"];
         output_of(self.command().args(arguments), manifests)

@@ -118,8 +118,6 @@ fn a_value_that_does_not_exist_is_refused_and_a_missing_one_is_named() {
     assert!(error.contains("--set webhooks.url="), "{error}");
     let error = refused("webhooks.url=https://a.example,webhooks.httpRoute.enabled=true");
     assert!(error.contains("which Gateway"), "{error}");
-    let error = refused("admission.warnings.refuse=true");
-    assert!(error.contains("admission.warnings.enabled=true"), "{error}");
     let error = refused("nats.replicas=3");
     assert!(error.contains("docs/operations.md"), "{error}");
 }

@@ -12,8 +12,7 @@ type Right = (String, String, String, String);
 
 /// What Helm makes of every option that gives rights.
 fn all() -> Vec<Value> {
-    let set = "purge=true,admission.warnings.enabled=true,admission.warnings.refuse=true,\
-               webhooks.url=https://a.example,webhooks.ingress.enabled=true,\
+    let set = "purge=true,webhooks.url=https://a.example,webhooks.ingress.enabled=true,\
                webhooks.httpRoute.enabled=true,webhooks.httpRoute.parentRefs[0].name=a";
     objects(&["--set", set])
 }
@@ -64,7 +63,7 @@ fn the_page_of_rights_is_the_charts() {
     let about = BTreeMap::from([
         (
             "vrsky-operator",
-            "The operator. Admission policies bound it further: to objects with its own names and labels, outside the cluster's namespaces, and to metadata alone in what tenants wrote. `create` with a name holds for server-side apply, which names what it creates. Some it has only where an option asks for it: `create` and `patch` of ingresses with `webhooks.ingress`, of httproutes with `webhooks.httpRoute`; and with `admission.warnings.refuse` that of subjectaccessreviews, which are questions about other people's rights and store nothing.",
+            "The operator. Admission policies bound it further: to objects with its own names and labels, outside the cluster's namespaces, and to metadata alone in what tenants wrote. `create` with a name holds for server-side apply, which names what it creates. Some it has only where an option asks for it: `create` and `patch` of ingresses with `webhooks.ingress`, of httproutes with `webhooks.httpRoute`.",
         ),
         (
             "vrsky-uninstall",

@@ -1,0 +1,209 @@
+//! Why a Kustomization of Flux fails, in its own message: Flux's health check names an object and how it
+//! is, and not what the object says of itself (ADR 0019).
+
+use std::collections::BTreeMap;
+
+use kube::api::ListParams;
+use kube::core::DynamicObject;
+use kube::{Api, Client, ResourceExt};
+use serde_json::{Value, json};
+
+use crate::kinds::Kind;
+
+/// Objects that are asked for, at most.
+const OBJECTS: usize = 10;
+/// What the API server takes of a condition's message, in characters (the kind's `maxLength`).
+const LONGEST: usize = 32_768;
+/// Stands between an object and how it is, in `<kind>/<namespace>/<name> status: '<status>'`
+/// (fluxcd/pkg/ssa, `WaitForSetWithContext`). An error would follow after a colon, as ours does.
+const STATUS: &str = " status: '";
+
+/// An object that a message names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Named {
+    kind: Kind,
+    namespace: Option<String>,
+    name: String,
+}
+
+/// A JSON patch (RFC 6902) that has the conditions say why, of objects that this Kustomization applied.
+pub(super) async fn explain(client: &Client, kustomization: &DynamicObject) -> Vec<Value> {
+    let conditions = kustomization.data.pointer("/status/conditions");
+    let conditions = conditions.and_then(Value::as_array).into_iter().flatten();
+    // `Ready` and `Healthy` say the same.
+    let mut known: BTreeMap<Named, Option<String>> = BTreeMap::new();
+    let mut changes = Vec::new();
+    for (index, condition) in conditions.enumerate() {
+        let message = condition["message"].as_str().unwrap_or_default();
+        let mut explained = message.to_owned();
+        let places: Vec<_> = named(message).take(OBJECTS).collect();
+        // From the end, so that places stay what they are.
+        for (end, object) in places.into_iter().rev() {
+            if !known.contains_key(&object) {
+                let why = why(client, kustomization, &object).await;
+                known.insert(object.clone(), why);
+            }
+            if let Some(Some(why)) = known.get(&object) {
+                explained.insert_str(end, &format!(": {why}"));
+            }
+        }
+        if explained != message && explained.chars().count() <= LONGEST {
+            let path = format!("/status/conditions/{index}/message");
+            changes.push(json!({"op": "replace", "path": path, "value": explained}));
+        }
+    }
+    changes
+}
+
+/// The objects of VRSky that a message names without a word more, and where the word would stand.
+fn named(message: &str) -> impl Iterator<Item = (usize, Named)> {
+    let found = message.match_indices(STATUS);
+    found.filter_map(|(start, _)| {
+        let after = start + STATUS.len();
+        let end = after + message[after..].find('\'')? + 1;
+        if !message[end..].starts_with([',', ']']) {
+            return None;
+        }
+        let object = message[..start].rsplit(['[', ' ']).next()?;
+        let (kind, path) = object.split_once('/')?;
+        let kind = Kind::OURS.into_iter().find(|it| it.name() == kind)?;
+        let (namespace, name) = match path.split_once('/') {
+            Some((namespace, name)) => (Some(namespace), name),
+            None => (None, path),
+        };
+        // It becomes part of a question.
+        let is_name = |text: &str| {
+            let mut bytes = text.bytes();
+            bytes.all(|it| matches!(it, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'))
+        };
+        let object = Named {
+            kind,
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+        };
+        (is_name(name) && namespace.is_none_or(is_name)).then_some((end, object))
+    })
+}
+
+/// What an object says of itself where it is not ready. `None`: nothing, it was applied by somebody else,
+/// or nobody knows.
+async fn why(client: &Client, kustomization: &DynamicObject, named: &Named) -> Option<String> {
+    let resource = named.kind.resource();
+    let objects: Api<DynamicObject> = match &named.namespace {
+        None => Api::all_with(client.clone(), &resource),
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+    };
+    let one = ListParams::default().fields(&format!("metadata.name={}", named.name));
+    let object = objects.list(&one).await.ok()?.items.pop()?;
+    // Who writes a Kustomization's status learns nothing of what others apply.
+    let by = ["name", "namespace"].map(|it| {
+        let label = object
+            .labels()
+            .get(&format!("kustomize.toolkit.fluxcd.io/{it}"));
+        label.map(String::as_str)
+    });
+    let metadata = &kustomization.metadata;
+    if by != [metadata.name.as_deref(), metadata.namespace.as_deref()] {
+        return None;
+    }
+    let conditions = object.data.pointer("/status/conditions")?.as_array()?;
+    let says = |r#type: &str, is_status: &str| {
+        let mut conditions = conditions.iter();
+        let condition = conditions.find(|it| it["type"] == r#type)?;
+        let message = condition["message"].as_str()?;
+        (condition["status"] == is_status && !message.is_empty()).then(|| message.to_owned())
+    };
+    says("Stalled", "True").or_else(|| says("Ready", "False"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::fake_api;
+
+    const FAILED: &str = "failed early due to stalled resources: \
+                          [Flow/acme/orders status: 'Failed', Tenant/acme status: 'InProgress']";
+
+    /// Flows of acme that `flows` applied, but for one; and the Tenant.
+    fn client() -> Client {
+        fake_api::client(|_, path, _| {
+            let labels = |name| {
+                let label = |it| format!("kustomize.toolkit.fluxcd.io/{it}");
+                json!({(label("name")): name, (label("namespace")): "acme"})
+            };
+            let conditions = json!([
+                {"type": "Ready", "status": "False", "message": "not ready"},
+                {"type": "Stalled", "status": "True", "message": "a mistake, in [0]"},
+            ]);
+            let flow = |by| json!([{"metadata": {"labels": labels(by)}, "status": {"conditions": conditions}}]);
+            match path {
+                "/apis/vrsky.io/v1alpha1/namespaces/acme/flows" => fake_api::list(&flow("flows")),
+                "/apis/vrsky.io/v1alpha1/namespaces/stock/flows" => fake_api::list(&flow("others")),
+                "/apis/vrsky.io/v1alpha1/tenants" => fake_api::list(&json!([{
+                    "metadata": {"labels": labels("flows")},
+                    "status": {"conditions": [conditions[0]]},
+                }])),
+                _ => fake_api::refused(404, "NotFound"),
+            }
+        })
+    }
+
+    fn kustomization(messages: &[&str]) -> DynamicObject {
+        let conditions = messages.iter().map(|message| json!({"message": message}));
+        let object = json!({
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+            "kind": "Kustomization",
+            "metadata": {"name": "flows", "namespace": "acme"},
+            "status": {"conditions": conditions.collect::<Vec<_>>()},
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_object_says_why() {
+        let before = kustomization(&["applied", FAILED]);
+        let patch = explain(&client(), &before).await;
+        let said = "failed early due to stalled resources: [Flow/acme/orders status: 'Failed': a mistake, \
+                    in [0], Tenant/acme status: 'InProgress': not ready]";
+        let place = "/status/conditions/1/message";
+        let change = json!({"op": "replace", "path": place, "value": said});
+        assert_eq!(patch, [change]);
+        // Said once.
+        let after = kustomization(&["applied", said]);
+        assert_eq!(explain(&client(), &after).await, [] as [Value; 0]);
+    }
+
+    #[tokio::test]
+    async fn what_others_apply_is_not_told() {
+        let named = FAILED.replace("acme/orders", "stock/orders");
+        let patch = explain(&client(), &kustomization(&[&named])).await;
+        assert_eq!(patch.len(), 1);
+        let said = patch[0]["value"].as_str().unwrap();
+        assert!(
+            said.contains("Flow/stock/orders status: 'Failed', "),
+            "{said}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_no_object_of_ours_stays_as_it_is() {
+        for message in [
+            "",
+            " status: '",
+            "[Flow/acme/orders status: 'Failed'",
+            "[Deployment/acme/orders status: 'Failed']",
+            "[Flow/acme/orders,metadata.name=a status: 'Failed']",
+            "[Flow/acme/../orders status: 'Failed']",
+            "[Flow/gone/orders status: 'NotFound']",
+            "[Flow status: 'Failed']",
+        ] {
+            let patch = explain(&client(), &kustomization(&[message])).await;
+            assert_eq!(patch, [] as [Value; 0], "{message}");
+        }
+        let long = format!("{FAILED}{}", "x".repeat(LONGEST - FAILED.len()));
+        let patch = explain(&client(), &kustomization(&[&long])).await;
+        assert_eq!(patch, [] as [Value; 0]);
+    }
+}
