@@ -73,8 +73,8 @@ fn named(message: &str) -> impl Iterator<Item = (usize, Named)> {
         };
         // It becomes part of a question.
         let is_name = |text: &str| {
-            let mut bytes = text.bytes();
-            bytes.all(|it| matches!(it, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'))
+            let is_in_names = |it| matches!(it, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+            text.bytes().all(is_in_names) && !text.starts_with('.')
         };
         let object = Named {
             kind,
@@ -85,8 +85,8 @@ fn named(message: &str) -> impl Iterator<Item = (usize, Named)> {
     })
 }
 
-/// What an object says of itself where it is not ready. `None`: nothing, it was applied by somebody else,
-/// or nobody knows.
+/// What an object says of itself where it is not ready. `None`: nothing yet of this generation, it was
+/// applied by somebody else, or nobody knows.
 async fn why(client: &Client, kustomization: &DynamicObject, named: &Named) -> Option<String> {
     let resource = named.kind.resource();
     let objects: Api<DynamicObject> = match &named.namespace {
@@ -106,7 +106,11 @@ async fn why(client: &Client, kustomization: &DynamicObject, named: &Named) -> O
     if by != [metadata.name.as_deref(), metadata.namespace.as_deref()] {
         return None;
     }
-    let conditions = object.data.pointer("/status/conditions")?.as_array()?;
+    let status = object.data.get("status")?;
+    if status["observedGeneration"].as_i64() != object.metadata.generation {
+        return None;
+    }
+    let conditions = status["conditions"].as_array()?;
     let says = |r#type: &str, is_status: &str| {
         let mut conditions = conditions.iter();
         let condition = conditions.find(|it| it["type"] == r#type)?;
@@ -126,27 +130,26 @@ mod tests {
     const FAILED: &str = "failed early due to stalled resources: \
                           [Flow/acme/orders status: 'Failed', Tenant/acme status: 'InProgress']";
 
-    /// Flows of acme that `flows` applied, but for one; and the Tenant.
+    /// What `flows` applied, but for the flow in `stock`; the one in `slow` was not looked at yet.
     fn client() -> Client {
         fake_api::client(|_, path, _| {
-            let labels = |name| {
-                let label = |it| format!("kustomize.toolkit.fluxcd.io/{it}");
-                json!({(label("name")): name, (label("namespace")): "acme"})
+            let (by, observed, first) = match path {
+                "/apis/vrsky.io/v1alpha1/namespaces/acme/flows" => ("flows", 2, 0),
+                "/apis/vrsky.io/v1alpha1/namespaces/stock/flows" => ("others", 2, 0),
+                "/apis/vrsky.io/v1alpha1/namespaces/slow/flows" => ("flows", 1, 0),
+                "/apis/vrsky.io/v1alpha1/tenants" => ("flows", 2, 1),
+                _ => return fake_api::refused(404, "NotFound"),
             };
-            let conditions = json!([
-                {"type": "Ready", "status": "False", "message": "not ready"},
-                {"type": "Stalled", "status": "True", "message": "a mistake, in [0]"},
-            ]);
-            let flow = |by| json!([{"metadata": {"labels": labels(by)}, "status": {"conditions": conditions}}]);
-            match path {
-                "/apis/vrsky.io/v1alpha1/namespaces/acme/flows" => fake_api::list(&flow("flows")),
-                "/apis/vrsky.io/v1alpha1/namespaces/stock/flows" => fake_api::list(&flow("others")),
-                "/apis/vrsky.io/v1alpha1/tenants" => fake_api::list(&json!([{
-                    "metadata": {"labels": labels("flows")},
-                    "status": {"conditions": [conditions[0]]},
-                }])),
-                _ => fake_api::refused(404, "NotFound"),
-            }
+            let conditions = [
+                json!({"type": "Stalled", "status": "True", "message": "a mistake, in [0]"}),
+                json!({"type": "Ready", "status": "False", "message": "not ready"}),
+            ];
+            let label = |it| format!("kustomize.toolkit.fluxcd.io/{it}");
+            let labels = json!({(label("name")): by, (label("namespace")): "acme"});
+            fake_api::list(&json!([{
+                "metadata": {"labels": labels, "generation": 2},
+                "status": {"observedGeneration": observed, "conditions": conditions[first..]},
+            }]))
         })
     }
 
@@ -176,15 +179,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_others_apply_is_not_told() {
-        let named = FAILED.replace("acme/orders", "stock/orders");
-        let patch = explain(&client(), &kustomization(&[&named])).await;
-        assert_eq!(patch.len(), 1);
-        let said = patch[0]["value"].as_str().unwrap();
-        assert!(
-            said.contains("Flow/stock/orders status: 'Failed', "),
-            "{said}"
-        );
+    async fn what_others_apply_and_what_is_of_before_is_not_told() {
+        for namespace in ["stock", "slow"] {
+            let named = FAILED.replace("acme/orders", &format!("{namespace}/orders"));
+            let patch = explain(&client(), &kustomization(&[&named])).await;
+            assert_eq!(patch.len(), 1);
+            let said = patch[0]["value"].as_str().unwrap();
+            assert!(said.contains("/orders status: 'Failed', "), "{said}");
+        }
     }
 
     #[tokio::test]
@@ -196,6 +198,7 @@ mod tests {
             "[Deployment/acme/orders status: 'Failed']",
             "[Flow/acme/orders,metadata.name=a status: 'Failed']",
             "[Flow/acme/../orders status: 'Failed']",
+            "[Flow/../orders status: 'Failed']",
             "[Flow/gone/orders status: 'NotFound']",
             "[Flow status: 'Failed']",
         ] {
