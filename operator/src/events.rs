@@ -5,7 +5,7 @@ use kube::Client;
 use kube::runtime::events::{self, EventType, Reporter};
 
 use crate::index::{Key, Seen};
-use crate::names::MANAGER;
+use crate::names::{APPLIED_BY, MANAGER};
 
 /// Longest note that the API server takes, in bytes.
 const NOTE: usize = 1000;
@@ -119,10 +119,7 @@ impl Recorder {
 /// The Kustomization that applied an object, if Flux did, from the object's own namespace: anybody can
 /// write labels, but only there.
 pub fn kustomization(key: &Key, seen: &Seen) -> Option<String> {
-    let [name, namespace] = ["name", "namespace"].map(|it| {
-        let label = format!("kustomize.toolkit.fluxcd.io/{it}");
-        seen.label(&label)
-    });
+    let [name, namespace] = APPLIED_BY.map(|label| seen.label(label));
     let is_own = namespace == Some(&key.namespace) && !key.namespace.is_empty();
     name.filter(|_| is_own).map(str::to_owned)
 }

@@ -17,6 +17,11 @@ pub const NAME: (&str, &str) = ("app.kubernetes.io/name", "vrsky-runtime");
 pub const INSTANCE: &str = "app.kubernetes.io/instance";
 /// Label: the tenant's name.
 pub const TENANT: &str = "vrsky.io/tenant";
+/// Labels by which Flux says which Kustomization applied an object: by name, in its namespace.
+pub const APPLIED_BY: [&str; 2] = [
+    "kustomize.toolkit.fluxcd.io/name",
+    "kustomize.toolkit.fluxcd.io/namespace",
+];
 /// Annotation: the hash of what was applied.
 pub const HASH: &str = "vrsky.io/hash";
 

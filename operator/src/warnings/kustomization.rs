@@ -9,6 +9,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::kinds::Kind;
+use crate::names::APPLIED_BY;
 
 /// Objects that are asked for, at most.
 const OBJECTS: usize = 10;
@@ -85,8 +86,8 @@ fn named(message: &str) -> impl Iterator<Item = (usize, Named)> {
     })
 }
 
-/// What an object says of itself where it is not ready. `None`: nothing yet of this generation, it was
-/// applied by somebody else, or nobody knows.
+/// What an object that is not ready says of itself. `None`: nothing yet of this generation, it was applied
+/// by somebody else, or nobody knows.
 async fn why(client: &Client, kustomization: &DynamicObject, named: &Named) -> Option<String> {
     let resource = named.kind.resource();
     let objects: Api<DynamicObject> = match &named.namespace {
@@ -96,28 +97,22 @@ async fn why(client: &Client, kustomization: &DynamicObject, named: &Named) -> O
     let one = ListParams::default().fields(&format!("metadata.name={}", named.name));
     let object = objects.list(&one).await.ok()?.items.pop()?;
     // Who writes a Kustomization's status learns nothing of what others apply.
-    let by = ["name", "namespace"].map(|it| {
-        let label = object
-            .labels()
-            .get(&format!("kustomize.toolkit.fluxcd.io/{it}"));
-        label.map(String::as_str)
-    });
+    let by = APPLIED_BY.map(|label| object.labels().get(label));
     let metadata = &kustomization.metadata;
-    if by != [metadata.name.as_deref(), metadata.namespace.as_deref()] {
+    if by != [metadata.name.as_ref(), metadata.namespace.as_ref()] {
         return None;
     }
     let status = object.data.get("status")?;
     if status["observedGeneration"].as_i64() != object.metadata.generation {
         return None;
     }
-    let conditions = status["conditions"].as_array()?;
-    let says = |r#type: &str, is_status: &str| {
-        let mut conditions = conditions.iter();
-        let condition = conditions.find(|it| it["type"] == r#type)?;
-        let message = condition["message"].as_str()?;
-        (condition["status"] == is_status && !message.is_empty()).then(|| message.to_owned())
-    };
-    says("Stalled", "True").or_else(|| says("Ready", "False"))
+    // Never both; docs/status.md.
+    let mut conditions = status["conditions"].as_array()?.iter();
+    let condition = conditions.find(|it| {
+        (it["type"] == "Stalled" || it["type"] == "Reconciling") && it["status"] == "True"
+    })?;
+    let message = condition["message"].as_str()?;
+    (!message.is_empty()).then(|| message.to_owned())
 }
 
 #[cfg(test)]
@@ -130,25 +125,28 @@ mod tests {
     const FAILED: &str = "failed early due to stalled resources: \
                           [Flow/acme/orders status: 'Failed', Tenant/acme status: 'InProgress']";
 
+    const STALLED: (&str, &str) = ("Stalled", "a mistake, in [0]");
+    const RECONCILING: (&str, &str) = ("Reconciling", "it waits");
+
     /// What `flows` applied, but for the flow in `stock`; the one in `slow` was not looked at yet.
     fn client() -> Client {
         fake_api::client(|_, path, _| {
-            let (by, observed, first) = match path {
-                "/apis/vrsky.io/v1alpha1/namespaces/acme/flows" => ("flows", 2, 0),
-                "/apis/vrsky.io/v1alpha1/namespaces/stock/flows" => ("others", 2, 0),
-                "/apis/vrsky.io/v1alpha1/namespaces/slow/flows" => ("flows", 1, 0),
-                "/apis/vrsky.io/v1alpha1/tenants" => ("flows", 2, 1),
+            let (by, observed, says) = match path {
+                "/apis/vrsky.io/v1alpha1/namespaces/acme/flows" => ("flows", 2, STALLED),
+                "/apis/vrsky.io/v1alpha1/namespaces/stock/flows" => ("others", 2, STALLED),
+                "/apis/vrsky.io/v1alpha1/namespaces/slow/flows" => ("flows", 1, STALLED),
+                "/apis/vrsky.io/v1alpha1/tenants" => ("flows", 2, RECONCILING),
                 _ => return fake_api::refused(404, "NotFound"),
             };
-            let conditions = [
-                json!({"type": "Stalled", "status": "True", "message": "a mistake, in [0]"}),
-                json!({"type": "Ready", "status": "False", "message": "not ready"}),
-            ];
-            let label = |it| format!("kustomize.toolkit.fluxcd.io/{it}");
-            let labels = json!({(label("name")): by, (label("namespace")): "acme"});
+            let conditions = json!([
+                {"type": "Ready", "status": "False", "message": "it does not run"},
+                {"type": says.0, "status": "True", "message": says.1},
+            ]);
+            let [name, namespace] = APPLIED_BY;
+            let labels = json!({name: by, namespace: "acme"});
             fake_api::list(&json!([{
                 "metadata": {"labels": labels, "generation": 2},
-                "status": {"observedGeneration": observed, "conditions": conditions[first..]},
+                "status": {"observedGeneration": observed, "conditions": conditions},
             }]))
         })
     }
@@ -169,7 +167,7 @@ mod tests {
         let before = kustomization(&["applied", FAILED]);
         let patch = explain(&client(), &before).await;
         let said = "failed early due to stalled resources: [Flow/acme/orders status: 'Failed': a mistake, \
-                    in [0], Tenant/acme status: 'InProgress': not ready]";
+                    in [0], Tenant/acme status: 'InProgress': it waits]";
         let place = "/status/conditions/1/message";
         let change = json!({"op": "replace", "path": place, "value": said});
         assert_eq!(patch, [change]);

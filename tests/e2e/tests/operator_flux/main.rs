@@ -138,6 +138,16 @@ async fn what_is_pushed_runs_and_a_broken_commit_fails_at_once() {
     let commit = repository.push("levels.yaml", &reader[1]).await.unwrap();
     is_ready(&commit).await;
 
+    // What does not come in time says what it waits for.
+    let soon = ["--type=merge", "--patch={\"spec\": {\"timeout\": \"2s\"}}"];
+    kubectl
+        .run(&[&["patch", "-n", "acme", KUSTOMIZATION], &soon[..]].concat())
+        .unwrap();
+    let early = reader[1].replace("globex/levels", "prices");
+    let commit = repository.push("levels.yaml", &early).await.unwrap();
+    let place = "Flow/acme/levels status: 'InProgress': spec.source.topic: ";
+    fails(&commit, &["timeout waiting for", place, "prices"]).await;
+
     // Deleted with its sync: pruned, by the tenant's own rights.
     kubectl
         .run(&["delete", "-n", "acme", KUSTOMIZATION, "--timeout=60s"])
