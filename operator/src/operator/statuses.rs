@@ -61,14 +61,15 @@ impl Operator {
             };
         }
         // Flows first: who waits for a Topic to be of this generation finds its flows judged by it, too.
-        writes.sort_by_key(|(key, _, _)| key.kind != Kind::Flow);
-        let flows = writes.partition_point(|(key, _, _)| key.kind == Kind::Flow);
-        let (flows, others) = writes.split_at(flows);
-        let mut written = self.writer.statuses(flows).await;
-        written.extend(self.writer.statuses(others).await);
+        let (flows, others): (Vec<_>, Vec<_>) = writes
+            .into_iter()
+            .partition(|(key, _, _)| key.kind == Kind::Flow);
+        let mut written = self.writer.statuses(&flows).await;
+        written.extend(self.writer.statuses(&others).await);
+        let writes = flows.into_iter().chain(others);
         let mut told = BTreeSet::new();
         let mut is_done = true;
-        for ((key, _, wanted), written) in writes.into_iter().zip(written) {
+        for ((key, _, wanted), written) in writes.zip(written) {
             match written {
                 Ok(version) => {
                     let is_told = version.is_some();

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use kube::api::ListParams;
 use kube::core::DynamicObject;
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
+use crate::index::Key;
 use crate::kinds::Kind;
 use crate::names::APPLIED_BY;
 
@@ -19,20 +20,12 @@ const LONGEST: usize = 32_768;
 /// (fluxcd/pkg/ssa, `WaitForSetWithContext`). An error would follow after a colon, as ours does.
 const STATUS: &str = " status: '";
 
-/// An object that a message names.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Named {
-    kind: Kind,
-    namespace: Option<String>,
-    name: String,
-}
-
 /// A JSON patch (RFC 6902) that has the conditions say why, of objects that this Kustomization applied.
 pub(super) async fn explain(client: &Client, kustomization: &DynamicObject) -> Vec<Value> {
     let conditions = kustomization.data.pointer("/status/conditions");
     let conditions = conditions.and_then(Value::as_array).into_iter().flatten();
     // `Ready` and `Healthy` say the same.
-    let mut known: BTreeMap<Named, Option<String>> = BTreeMap::new();
+    let mut known: BTreeMap<Key, Option<String>> = BTreeMap::new();
     let mut changes = Vec::new();
     for (index, condition) in conditions.enumerate() {
         let message = condition["message"].as_str().unwrap_or_default();
@@ -57,7 +50,7 @@ pub(super) async fn explain(client: &Client, kustomization: &DynamicObject) -> V
 }
 
 /// The objects of VRSky that a message names without a word more, and where the word would stand.
-fn named(message: &str) -> impl Iterator<Item = (usize, Named)> {
+fn named(message: &str) -> impl Iterator<Item = (usize, Key)> {
     let found = message.match_indices(STATUS);
     found.filter_map(|(start, _)| {
         let after = start + STATUS.len();
@@ -68,34 +61,21 @@ fn named(message: &str) -> impl Iterator<Item = (usize, Named)> {
         let object = message[..start].rsplit(['[', ' ']).next()?;
         let (kind, path) = object.split_once('/')?;
         let kind = Kind::OURS.into_iter().find(|it| it.name() == kind)?;
-        let (namespace, name) = match path.split_once('/') {
-            Some((namespace, name)) => (Some(namespace), name),
-            None => (None, path),
-        };
+        let (namespace, name) = path.split_once('/').unwrap_or(("", path));
         // It becomes part of a question.
         let is_name = |text: &str| {
             let is_in_names = |it| matches!(it, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
             text.bytes().all(is_in_names) && !text.starts_with('.')
         };
-        let object = Named {
-            kind,
-            namespace: namespace.map(str::to_owned),
-            name: name.to_owned(),
-        };
-        (is_name(name) && namespace.is_none_or(is_name)).then_some((end, object))
+        (is_name(name) && is_name(namespace)).then(|| (end, Key::new(kind, namespace, name)))
     })
 }
 
 /// What an object that is not ready says of itself. `None`: nothing yet of this generation, it was applied
 /// by somebody else, or nobody knows.
-async fn why(client: &Client, kustomization: &DynamicObject, named: &Named) -> Option<String> {
-    let resource = named.kind.resource();
-    let objects: Api<DynamicObject> = match &named.namespace {
-        None => Api::all_with(client.clone(), &resource),
-        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
-    };
-    let one = ListParams::default().fields(&format!("metadata.name={}", named.name));
-    let object = objects.list(&one).await.ok()?.items.pop()?;
+async fn why(client: &Client, kustomization: &DynamicObject, key: &Key) -> Option<String> {
+    let one = ListParams::default().fields(&format!("metadata.name={}", key.name));
+    let object = key.api(client).list(&one).await.ok()?.items.pop()?;
     // Who writes a Kustomization's status learns nothing of what others apply.
     let by = APPLIED_BY.map(|label| object.labels().get(label));
     let metadata = &kustomization.metadata;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tempfile::TempDir;
 use vrsky_broker::Keys;
 use vrsky_plan::TenantId;
 
@@ -89,9 +90,8 @@ async fn a_crash_at_any_write_changes_nothing_of_the_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revocation_that_failed_is_not_told_as_done() {
     let scenario = scenario("grant revoked");
-    let folder = tempfile::tempdir().unwrap();
-    let mut lane = Lane::new(&Keys::generate().unwrap()).await;
-    let start = prepare(&mut lane, &scenario, folder.path()).await;
+    let keys = Keys::generate().unwrap();
+    let (mut lane, start, _folder) = prepare(&keys, &scenario).await;
     let path = "/apis/vrsky.io/v1alpha1/namespaces/acme/grants/orders-for-globex";
     // The consumer's end, the account's, the source's.
     for at in 1..=3 {
@@ -128,9 +128,8 @@ async fn a_revocation_that_failed_is_not_told_as_done() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_is_told_of_after_its_flows() {
     let scenario = scenario("topic changed under its flows");
-    let folder = tempfile::tempdir().unwrap();
-    let mut lane = Lane::new(&Keys::generate().unwrap()).await;
-    let start = prepare(&mut lane, &scenario, folder.path()).await;
+    let keys = Keys::generate().unwrap();
+    let (mut lane, start, _folder) = prepare(&keys, &scenario).await;
     lane.put_back(&start).await;
     let life = lane.start();
     life.ready().await;
@@ -155,9 +154,7 @@ fn scenario(name: &str) -> Scenario {
 
 async fn try_scenario(keys: &Keys, scenario: &Scenario, step: usize, seen: &Mutex<Seen>) {
     let began = Instant::now();
-    let folder = tempfile::tempdir().unwrap();
-    let mut lane = Lane::new(keys).await;
-    let start = prepare(&mut lane, scenario, folder.path()).await;
+    let (mut lane, start, _folder) = prepare(keys, scenario).await;
     // Undisturbed.
     let life = lane.start();
     life.ready().await;
@@ -218,8 +215,9 @@ async fn try_scenario(keys: &Keys, scenario: &Scenario, step: usize, seen: &Mute
     seen.missed += missed;
 }
 
-/// Brings a lane to the moment before the change.
-async fn prepare(lane: &mut Lane, scenario: &Scenario, folder: &std::path::Path) -> Moment {
+/// A lane, and the moment before the change, which lies in the folder.
+async fn prepare(keys: &Keys, scenario: &Scenario) -> (Lane, Moment, TempDir) {
+    let mut lane = Lane::new(keys).await;
     scenario.world.iter().for_each(|edit| lane.edit(edit));
     let life = lane.start();
     life.ready().await;
@@ -230,9 +228,11 @@ async fn prepare(lane: &mut Lane, scenario: &Scenario, folder: &std::path::Path)
     }
     life.kill().await;
     if let Some((tenant, subject)) = scenario.backlog {
-        lay_backlog(lane, tenant, subject).await;
+        lay_backlog(&lane, tenant, subject).await;
     }
-    lane.keep(&folder.join("moment")).await
+    let folder = tempfile::tempdir().unwrap();
+    let moment = lane.keep(&folder.path().join("moment")).await;
+    (lane, moment, folder)
 }
 
 /// Messages on an edge, as a runtime would have stored them.
