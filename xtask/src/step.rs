@@ -35,10 +35,18 @@ impl Steps {
     }
 }
 
-/// A `cargo` command in the repository.
+/// A `cargo` command in the repository, as from a shell: it is told nothing of what `cargo run` says of
+/// this program. The build script of ring looks at that (`rerun-if-env-changed`), so that ring, and all that
+/// needs it, would be compiled again here, and once more from a shell.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
+    for (name, _) in std::env::vars_os() {
+        let is_of_xtask = |prefix: &&str| name.to_string_lossy().starts_with(prefix);
+        if ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(is_of_xtask) {
+            command.env_remove(&name);
+        }
+    }
     command
         .args(arguments)
         .current_dir(vrsky_e2e::program::repository());
